@@ -1,0 +1,457 @@
+"""What a model is made of, read from its modules without running it.
+
+`find_layers` lists the layers, `filters` reads the weights of one. Both take a model as they find
+it: wrapped, shared, parametrised, lazy, quantised or cyclic; neither changes it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, Literal, NamedTuple, cast
+
+import torch
+from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
+from torch.nn.utils import parametrize
+from torch.nn.utils.prune import BasePruningMethod
+
+Kind = Literal["conv", "conv_transpose", "linear", "other"]
+
+# class (of torch) that only passes its call on -> the attribute that holds what it wraps
+_WRAPPERS = {
+    "DataParallel": "module",
+    "DistributedDataParallel": "module",
+    "AveragedModel": "module",
+    "OptimizedModule": "_orig_mod",
+    "FullyShardedDataParallel": "_fsdp_wrapped_module",
+    "CheckpointWrapper": "_checkpoint_wrapped_module",
+}
+# these two do more than pass the call on: their names are stripped, they stay around the model
+_NEEDED_WRAPPERS = {"FullyShardedDataParallel", "CheckpointWrapper"}
+
+_CONTAINERS = (nn.Sequential, nn.ModuleList, nn.ModuleDict, nn.ParameterList, nn.ParameterDict)
+_CONVS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
+_TRANSPOSED = (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
+
+# A chain of n blocks that each hold the next one twice has 2**n paths: beyond so many repeated
+# visits, further names of a shared module are left out.
+_MAX_REVISITS = 10_000
+
+
+class _Place(NamedTuple):
+    """Where `walk` is: one for each module from the model down to here."""
+
+    module: nn.Module
+    name: str
+    path: tuple[str, ...]
+    inside: tuple[str, ...]
+    children: Iterator[tuple[str, nn.Module]]
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A layer of a model: where it lies and how it was configured.
+
+    A value that does not apply (a Linear's stride), is not known yet (a lazy layer's channels) or
+    cannot be read (a property that raises) is None.
+
+    Attributes:
+        name: Dotted path from the model, without wrappers' prefixes; "" where the model itself is
+            the layer.
+        aliases: Further names of the same module, in registration order.
+        kind: What it computes. `"conv_transpose"` is the transposed ("de-") convolution.
+        type: Class name as a person knows it: `Conv2d` for a parametrised Conv2d.
+        module: The module itself, live.
+        in_channels: Channels (a Linear's features) it takes.
+        out_channels: Channels (a Linear's features) it gives: the number of its filters.
+        kernel_size: One length per spatial dimension, as are stride, padding and dilation.
+        stride: Steps of the kernel in the input; of a transposed convolution, in the output.
+        padding: Lengths, or the words `"same"` and `"valid"`.
+        padding_mode: `"zeros"`, `"reflect"`, `"replicate"` or `"circular"`.
+        dilation: Distance between the kernel's taps.
+        groups: Into how many parts that do not see each other the channels are split.
+        bias: Whether it adds one.
+        parameters: How many numbers it holds; 0 while any of them is not initialised.
+        path: Dotted names of the containers it lies in, outermost first.
+    """
+
+    name: str
+    aliases: tuple[str, ...]
+    kind: Kind
+    type: str
+    # a model's repr may be endless, and may raise
+    module: nn.Module = field(repr=False)
+    in_channels: int | None
+    out_channels: int | None
+    kernel_size: tuple[int, ...] | None
+    stride: tuple[int, ...] | None
+    padding: tuple[int, ...] | str | None
+    padding_mode: str | None
+    dilation: tuple[int, ...] | None
+    groups: int | None
+    bias: bool
+    parameters: int
+    path: tuple[str, ...]
+
+
+def find_layers(model: nn.Module, kinds: Literal["all"] | None = None) -> list[Layer]:
+    """The layers of a model, in registration order, each module once.
+
+    Args:
+        model: Any module; wrappers (DataParallel, DistributedDataParallel, a compiled model) are
+            looked through.
+        kinds: None for convolutions, transposed convolutions and Linear layers; `"all"` for every
+            other module without children too (ReLU, BatchNorm, pooling).
+
+    Returns:
+        Possibly an empty list: a model may hold no such layer, or compute it with functions alone.
+
+    Raises:
+        TypeError: model is not a module, or a ScriptModule, which hides its layers.
+        ValueError: kinds is something else.
+    """
+    if kinds is not None and kinds != "all":
+        raise ValueError(
+            f"find_layers: kinds must be None or 'all', received {kinds!r}; "
+            "take from find_layers(model, 'all') the layers whose .kind you want"
+        )
+    found: dict[int, tuple[str, tuple[str, ...], nn.Module, Kind]] = {}
+    aliases: dict[int, list[str]] = {}
+    for name, path, module in walk(model):
+        if id(module) in found:
+            aliases[id(module)].append(name)
+            continue
+        kind = kind_of(module)
+        if kind != "other" or (kinds == "all" and _is_leaf(module)):
+            found[id(module)] = name, path, module, kind
+            aliases[id(module)] = []
+    return [
+        _describe(name, tuple(aliases[key]), path, module, kind)
+        for key, (name, path, module, kind) in found.items()
+    ]
+
+
+def unwrap(model: nn.Module) -> nn.Module:
+    """The module inside DataParallel, DistributedDataParallel, AveragedModel and torch.compile.
+
+    What is not wrapped comes back as it is. Sharded (FSDP) and checkpointed modules keep their
+    wrapper: without it they do not run as they should.
+    """
+    seen: set[int] = set()
+    while (key := _wrapped_key(model)) is not None and id(model) not in seen:
+        if _wrapper_class(model) in _NEEDED_WRAPPERS:
+            break
+        seen.add(id(model))
+        model = model.__dict__["_modules"][key]
+    return model
+
+
+def walk(model: nn.Module) -> Iterator[tuple[str, tuple[str, ...], nn.Module]]:
+    """Every module below and including model as (name, path, module), parents first.
+
+    A module that is registered under several names comes once for each. Wrappers do not come
+    themselves, and leave no trace in the names. Needs no recursion and ends on cycles.
+
+    Raises:
+        TypeError: model is not a module, or a ScriptModule.
+    """
+    _check_model(model)
+    if _wrapped_key(model) is None:
+        yield "", (), model
+    seen, on_path, revisits = {id(model)}, {id(model)}, 0
+    stack = [_Place(model, "", (), (), iter(_children(model)))]
+    while stack:
+        here = stack[-1]
+        key, child = next(here.children, ("", None))
+        if child is None:
+            on_path.discard(id(here.module))
+            stack.pop()
+            continue
+        if id(child) in on_path:
+            continue
+        if id(child) in seen:
+            revisits += 1
+            if revisits > _MAX_REVISITS:
+                continue
+        seen.add(id(child))
+        if key == _wrapped_key(here.module):
+            name, path = here.name, here.path
+        else:
+            name, path = (f"{here.name}.{key}" if here.name else key), here.inside
+        if _wrapped_key(child) is None:
+            yield name, path, child
+        on_path.add(id(child))
+        inside = (*path, name) if name else path
+        stack.append(_Place(child, name, path, inside, iter(_children(child))))
+
+
+def kind_of(module: nn.Module) -> Kind:
+    """What a single module computes; `"other"` for whatever is no convolution and no Linear.
+
+    Besides torch's classes and their subclasses it knows quantised ones (their `weight` is a
+    method) and modules that hold all of a convolution: channels, kernel size, and a weight of just
+    that shape.
+    """
+    if isinstance(module, _TRANSPOSED):
+        return "conv_transpose"
+    if isinstance(module, _CONVS):
+        return "conv"
+    if isinstance(module, nn.Linear):
+        return "linear"
+    if _is_quantized(module):
+        if _read(module, "in_features") is not None:
+            return "linear"
+        if _read(module, "kernel_size") is not None:
+            return "conv_transpose" if _read(module, "transposed") is True else "conv"
+        return "other"
+    weight = module.__dict__.get("_parameters", {}).get("weight")
+    taken, given = _read_int(module, "in_channels"), _read_int(module, "out_channels")
+    if weight is None or is_lazy(weight) or weight.dim() < 3 or not taken or not given:
+        return "other"
+    kernel = _lengths(_read(module, "kernel_size"), weight.dim() - 2)
+    expected = (given, taken // (_read_int(module, "groups") or 1), *(kernel or ()))
+    return "conv" if tuple(weight.shape) == expected else "other"
+
+
+def filters(module: nn.Module) -> Tensor:
+    """The weights of a layer as they are now, one filter per output channel.
+
+    Reading leaves the module as it was: parametrisations (spectral norm's power iteration too) are
+    computed as in evaluation, without gradients; weights that torch only renews in the next forward
+    pass (pruning, the older weight and spectral norms) are computed from what they are made of.
+
+    Args:
+        module: A convolution, transposed convolution or Linear, on any device.
+
+    Returns:
+        A copy on the CPU in the module's dtype (float32 where it is quantised), contiguous:
+        (out_channels, in_channels / groups, *kernel), of a Linear (out_features, in_features). A
+        transposed convolution's taps are not mirrored: tap (y, x) adds to the output that lies
+        (y, x) further.
+
+    Raises:
+        TypeError: module is no module, or of kind `"other"`.
+        ValueError: its weights are not initialised yet, on the meta device, or split over
+            processes.
+    """
+    _check_model(module)
+    module = unwrap(module)
+    kind, name = kind_of(module), type_name(module)
+    if kind == "other":
+        raise TypeError(
+            "filters: the module must be a convolution, a transposed convolution or a Linear, "
+            f"received {name}; find_layers(model) lists those of a model"
+        )
+    weight = _weight(module)
+    if is_lazy(weight):
+        raise ValueError(
+            f"filters: the weights must be initialised, received a lazy {name}; "
+            "run the model once on its real input, then ask again"
+        )
+    if weight.is_meta:
+        raise ValueError(
+            f"filters: the weights must hold values, received a {name} on the meta device; "
+            "load them with model.to_empty(device='cpu') and load_state_dict"
+        )
+    if hasattr(weight, "full_tensor"):
+        raise ValueError(
+            f"filters: the weights must lie in one process, received a {name} that is split over "
+            "several (DTensor); gather them with full_tensor() on every rank first"
+        )
+    if weight.is_quantized:
+        weight = weight.dequantize()
+    copy = torch.empty(weight.shape, dtype=weight.dtype, device="cpu").copy_(weight)
+    groups = _read_int(module, "groups") or 1
+    if kind != "conv_transpose":
+        return copy
+    # (in, out / groups, *kernel), the groups one after the other along the inputs
+    taken, given, *kernel = copy.shape
+    split = copy.reshape(groups, taken // groups, given, *kernel)
+    return split.transpose(1, 2).reshape(groups * given, taken // groups, *kernel)
+
+
+def type_name(module: nn.Module) -> str:
+    """The class name as a person knows it: without what parametrising put around it."""
+    if _is_quantized(module):
+        # Conv2d calls itself QuantizedConv2d
+        own = _read(module, "_get_name")
+        return str(own()) if callable(own) else type(module).__name__
+    if _parametrizations(module):
+        return parametrize.type_before_parametrizations(module).__name__
+    return type(module).__name__
+
+
+@torch.no_grad()
+def _weight(module: nn.Module) -> Tensor:
+    """The weight as the next forward pass in evaluation would see it; may share its memory."""
+    made_by = _parametrizations(module).get("weight")
+    if made_by is not None:
+        # not `module.weight`: inside parametrize.cached() that would leave a tensor without
+        # gradient in the cache that training uses
+        with _evaluating(made_by):
+            return cast(Tensor, made_by()).detach()
+    hook: Any  # torch's own, untyped
+    for hook in list(module._forward_pre_hooks.values()):
+        if isinstance(hook, BasePruningMethod) and hook._tensor_name == "weight":
+            return cast(Tensor, hook.apply_mask(module)).detach()  # type: ignore[no-untyped-call]
+        if getattr(hook, "name", None) != "weight":
+            continue
+        if type(hook).__name__ == "SpectralNorm":
+            return cast(Tensor, hook.compute_weight(module, do_power_iteration=False)).detach()
+        if type(hook).__name__ == "WeightNorm":
+            return cast(Tensor, hook.compute_weight(module)).detach()
+    weight: Any = module.weight
+    weight = cast(Tensor, weight() if _is_quantized(module) else weight)
+    return weight if is_lazy(weight) else weight.detach()
+
+
+@contextmanager
+def _evaluating(module: nn.Module) -> Iterator[None]:
+    """Each module's flag for itself: a user's train() and frozen submodules stay as they were."""
+    flags = [(m, m.training) for _, _, m in walk(module)]
+    try:
+        for m, _ in flags:
+            m.training = False
+        yield
+    finally:
+        for m, training in flags:
+            m.training = training
+
+
+def _describe(
+    name: str, aliases: tuple[str, ...], path: tuple[str, ...], module: nn.Module, kind: Kind
+) -> Layer:
+    label = type_name(module)
+    # the name says the rank even where a kernel is given as one number: MaxPool2d(2)
+    rank = next((r for r in (1, 2, 3) if f"{r}d" in label), 1)
+    padding = _read(module, "padding")
+    mode = _read(module, "padding_mode")
+    features = "features" if kind == "linear" else "channels"
+    spatial = kind != "linear"
+    own = _own_parameters(module)
+    return Layer(
+        name=name,
+        aliases=aliases,
+        kind=kind,
+        type=label,
+        module=module,
+        # a lazy layer says 0 until it has seen its input
+        in_channels=_read_int(module, f"in_{features}") or None,
+        out_channels=_read_int(module, f"out_{features}"),
+        kernel_size=_lengths(_read(module, "kernel_size"), rank) if spatial else None,
+        stride=_lengths(_read(module, "stride"), rank) if spatial else None,
+        padding=padding if isinstance(padding, str) else _lengths(padding, rank),
+        padding_mode=mode if isinstance(mode, str) else None,
+        dilation=_lengths(_read(module, "dilation"), rank) if spatial else None,
+        groups=_read_int(module, "groups") if spatial else None,
+        bias="bias" in own,
+        parameters=0 if any(map(is_lazy, own.values())) else sum(p.numel() for p in own.values()),
+        path=path,
+    )
+
+
+def _own_parameters(module: nn.Module) -> dict[str, Tensor]:
+    """The tensors that a layer itself trains, by name: `bias` stands for whatever makes it."""
+    if _is_quantized(module):
+        read = {key: _read(module, key) for key in ("weight", "bias")}
+        made = {key: get() for key, get in read.items() if callable(get)}
+        return {key: tensor for key, tensor in made.items() if isinstance(tensor, Tensor)}
+    own = {k: p for k, p in module.__dict__.get("_parameters", {}).items() if p is not None}
+    for key, made_by in _parametrizations(module).items():
+        for k, p in made_by._parameters.items():
+            if p is not None:
+                own[key if k in ("original", "original0") else f"{key}.{k}"] = p
+    if "bias_orig" in own:  # pruned
+        own["bias"] = own.pop("bias_orig")
+    return own
+
+
+def _children(module: nn.Module) -> list[tuple[str, nn.Module]]:
+    # quantised Linear keeps its weights in a child, a parametrisation is how a weight is made:
+    # neither is a part that the model runs. A ScriptModule's parts cannot be looked at.
+    if _is_quantized(module) or isinstance(module, torch.jit.ScriptModule):
+        return []
+    children = module.__dict__.get("_modules", {}).items()
+    hidden = "parametrizations" if _parametrizations(module) else None
+    return [(k, m) for k, m in children if m is not None and k != hidden]
+
+
+def _parametrizations(module: nn.Module) -> dict[str, nn.Module]:
+    """What makes a module's parametrised tensors, by their name; empty for an ordinary module."""
+    made = module.__dict__.get("_modules", {}).get("parametrizations")
+    return dict(made.items()) if isinstance(made, nn.ModuleDict) else {}
+
+
+def _is_leaf(module: nn.Module) -> bool:
+    return not _children(module) and not isinstance(module, _CONTAINERS)
+
+
+def _is_quantized(module: nn.Module) -> bool:
+    # asked of the class: reading the instance's `weight` may compute it, or raise
+    return callable(getattr(type(module), "weight", None))
+
+
+def _wrapper_class(module: nn.Module) -> str | None:
+    names = [c.__name__ for c in type(module).__mro__ if c.__module__.startswith("torch.")]
+    return next((name for name in names if name in _WRAPPERS), None)
+
+
+def _wrapped_key(module: nn.Module) -> str | None:
+    """The name under which a wrapper registers what it wraps; None where module is no wrapper."""
+    wrapper = _wrapper_class(module)
+    if wrapper is None:
+        return None
+    # with a second child its names could collide with the wrapped module's
+    modules = module.__dict__.get("_modules", {})
+    return _WRAPPERS[wrapper] if list(modules) == [_WRAPPERS[wrapper]] else None
+
+
+def _read(module: nn.Module, name: str) -> Any:
+    """An attribute, or None where the user's class lacks it or raises."""
+    try:
+        return getattr(module, name, None)
+    except Exception:
+        return None
+
+
+def _read_int(module: nn.Module, name: str) -> int | None:
+    value = _read(module, name)
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def _lengths(value: Any, rank: int) -> tuple[int, ...] | None:
+    """One int per spatial dimension from an int or a tuple; None from anything else."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return (value,) * rank
+    if isinstance(value, (tuple, list)) and all(isinstance(v, int) for v in value):
+        return tuple(value)
+    return None
+
+
+def _check_model(model: object) -> None:
+    if isinstance(model, torch.jit.ScriptModule):
+        raise TypeError(
+            "the model must be an ordinary torch.nn.Module, received a "
+            f"{type(model).__name__}: TorchScript hides its layers and refuses hooks; "
+            "pass the model that it was scripted or traced from"
+        )
+    if isinstance(model, nn.Module):
+        return
+    if isinstance(model, type):
+        received, step = (
+            f"the class {model.__name__}",
+            f"make one first: model = {model.__name__}(...)",
+        )
+    elif isinstance(model, dict):
+        received, step = "a dict", "load a state dict into its model: model.load_state_dict(...)"
+    elif type(model).__name__ == "ExportedProgram":
+        received, step = "an ExportedProgram", "pass the model that it was exported from"
+    elif callable(model):
+        label = getattr(model, "__name__", type(model).__name__)
+        received, step = f"the function {label}", f"pass what it returns: {label}(...)"
+    else:
+        received = f"{type(model).__name__}"
+        step = "build the model first, for example torchvision.models.resnet18()"
+    raise TypeError(f"the model must be a torch.nn.Module, received {received}; {step}")
