@@ -1,0 +1,189 @@
+"""The frame: every name, dtype and byte of one layer's picture that crosses to JavaScript.
+
+A frame is a safetensors file in memory, which `js/frame.ts` reads:
+
+    codes     U8  (tiles, planes * height, width)  see `quantize`
+    bounds    F32 (tiles, 2)                       lo and hi of each tile
+    stats     F32 (tiles, 4)                       mean, std, share of zeros, count of non-finite
+    channels  I32 (tiles,)                         which channel each tile is
+
+with metadata (all strings, numbers as JSON): protocol, generation, layer, view, call, image, shape
+([tiles, planes, height, width] of the whole layer at full resolution), factor, stats.
+
+In the view "feature_maps" a tile is one channel of an output. In the view "filters" it is the filter
+of one output channel, and its planes are its kernels, one below the other: row p * height + y of a
+tile is row y of kernel p.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import Final
+
+import numpy as np
+import safetensors.numpy
+import torch
+from torch import Tensor
+
+from cnnvis.quantize import STATISTICS, quantize
+
+PROTOCOL: Final = 1
+FEATURE_MAPS: Final = "feature_maps"
+FILTERS: Final = "filters"
+VIEWS: Final = (FEATURE_MAPS, FILTERS)
+
+MAX_BYTES: Final = 1 << 20
+"""What a frame may weigh before its tiles are averaged down."""
+
+_BYTES_PER_TILE = 2 * 4 + len(STATISTICS) * 4 + 4  # bounds, stats, channel
+_HEADER_BYTES = 1024
+
+
+@dataclass(frozen=True)
+class FrameKey:
+    """What a frame shows.
+
+    Attributes:
+        layer: Dotted name.
+        view: `FEATURE_MAPS` or `FILTERS`.
+        call: Which call of the layer, from 0, in one forward pass.
+        image: Which image of the batch, from 0.
+        generation: Counts the looks; a page drops frames of an older one.
+    """
+
+    layer: str
+    view: str
+    call: int = 0
+    image: int = 0
+    generation: int = 0
+
+
+@dataclass(frozen=True)
+class Frame:
+    """An unpacked frame.
+
+    Attributes:
+        key: What it shows.
+        codes: uint8 (tiles, planes * ceil(height / factor), ceil(width / factor)).
+        bounds: float32 (tiles, 2).
+        stats: float32 (tiles, 4).
+        channels: int32 (tiles,).
+        shape: (tiles, planes, height, width) of the whole layer at full resolution.
+        factor: By how much each side was averaged down.
+    """
+
+    key: FrameKey
+    codes: np.ndarray[tuple[int, int, int], np.dtype[np.uint8]]
+    bounds: np.ndarray[tuple[int, int], np.dtype[np.float32]]
+    stats: np.ndarray[tuple[int, int], np.dtype[np.float32]]
+    channels: np.ndarray[tuple[int], np.dtype[np.int32]]
+    shape: tuple[int, int, int, int]
+    factor: int
+    metadata: dict[str, str] = field(repr=False)
+
+
+def pack(
+    tiles: Tensor,
+    key: FrameKey,
+    *,
+    channels: list[int] | None = None,
+    factor: int | None = None,
+    max_bytes: int = MAX_BYTES,
+) -> bytes:
+    """One frame of a layer's tiles.
+
+    Args:
+        tiles: Real tensor (tiles, planes, height, width), any device and dtype: the whole layer.
+        key: What it shows. Filters get bounds symmetric about zero.
+        channels: Only these tiles, in this order; None: all.
+        factor: By how much to average each side down. None: the smallest that keeps the frame within
+            max_bytes. One value per plane is where averaging ends: a layer of very many planes stays
+            above max_bytes.
+        max_bytes: The limit when factor is None.
+
+    Raises:
+        ValueError: tiles has not four dimensions, or a channel does not exist.
+    """
+    if tiles.ndim != 4:
+        raise ValueError(
+            f"pack takes tiles (tiles, planes, height, width), got shape {tuple(tiles.shape)}"
+        )
+    count, planes, height, width = tiles.shape
+    chosen = range(count) if channels is None else channels
+    if not all(0 <= channel < count for channel in chosen):
+        raise ValueError(f"layer {key.layer!r} has channels 0 to {count - 1}, asked for {channels}")
+    picked = tiles if channels is None else tiles[channels]
+    if factor is None:
+        factor = _factor(tuple(picked.shape), max_bytes)
+    quantized = quantize(picked, factor=factor, symmetric=key.view == FILTERS)
+    arrays = {
+        "codes": quantized.codes.numpy(),
+        "bounds": quantized.bounds.numpy(),
+        "stats": quantized.stats.numpy(),
+        "channels": np.asarray(list(chosen), dtype=np.int32),
+    }
+    metadata = {
+        "protocol": str(PROTOCOL),
+        "generation": str(key.generation),
+        "layer": clean(key.layer),
+        "view": key.view,
+        "call": str(key.call),
+        "image": str(key.image),
+        "shape": json.dumps([count, planes, height, width]),
+        "factor": str(factor),
+        "stats": json.dumps(STATISTICS),
+    }
+    packed: bytes = safetensors.numpy.save(arrays, metadata)
+    return packed
+
+
+def unpack(frame: bytes) -> Frame:
+    """The content of a frame that `pack` made.
+
+    Raises:
+        ValueError: The frame's protocol is another than this version's.
+    """
+    arrays = safetensors.numpy.load(frame)
+    length = int.from_bytes(frame[:8], "little")
+    metadata: dict[str, str] = json.loads(frame[8 : 8 + length])["__metadata__"]
+    if metadata["protocol"] != str(PROTOCOL):
+        raise ValueError(f"this cnnvis reads frames of protocol {PROTOCOL}, got {metadata['protocol']}")
+    count, planes, height, width = json.loads(metadata["shape"])
+    return Frame(
+        FrameKey(
+            metadata["layer"],
+            metadata["view"],
+            int(metadata["call"]),
+            int(metadata["image"]),
+            int(metadata["generation"]),
+        ),
+        arrays["codes"],
+        arrays["bounds"],
+        arrays["stats"],
+        arrays["channels"],
+        (count, planes, height, width),
+        int(metadata["factor"]),
+        metadata,
+    )
+
+
+def clean(text: str) -> str:
+    """The text as UTF-8 can carry it: a lone surrogate, which torch accepts in a name, becomes `?`."""
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
+def size_of(tiles: int, planes: int, height: int, width: int) -> int:
+    """About how many bytes a frame takes, at most; height and width as coded."""
+    return _HEADER_BYTES + tiles * (planes * height * width + _BYTES_PER_TILE)
+
+
+def _factor(shape: tuple[int, ...], max_bytes: int) -> int:
+    """The smallest factor with which a frame keeps within max_bytes."""
+    count, planes, height, width = shape
+    factor = 1
+    while factor < max(height, width):
+        if size_of(count, planes, -(-height // factor), -(-width // factor)) <= max_bytes:
+            break
+        factor += 1
+    return factor

@@ -1,0 +1,475 @@
+"""`inspect(model, image)`: one model looked at with one input; all that is known of it.
+
+Nothing here knows of notebooks. The widget is a live view of an `Inspection`, the report a frozen one.
+"""
+
+from __future__ import annotations
+
+import difflib
+import math
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from PIL import Image
+from torch import Tensor, nn
+
+from cnnvis import frame
+from cnnvis.capture import Activations, capture, clone
+from cnnvis.image import as_batch
+from cnnvis.layers import Layer, filters, find_layers
+
+LayerChoice = str | Sequence[str] | Callable[[Layer], bool] | None
+
+DEFAULT_MEMORY_MB = 2048
+
+
+@dataclass(frozen=True)
+class Note:
+    """Something the view says about what it shows.
+
+    Attributes:
+        layer: Dotted name of the layer it is about; None: the whole look.
+        kind: A short fixed word for what it is, such as "never ran".
+        text: A sentence.
+    """
+
+    layer: str | None
+    kind: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """One of the model's answers.
+
+    Attributes:
+        index: Which output.
+        label: Its label, or "class 7" where labels are not known.
+        probability: Its softmax.
+    """
+
+    index: int
+    label: str
+    probability: float
+
+
+@dataclass(frozen=True)
+class LayerRun:
+    """A layer, and what it did in the forward pass.
+
+    Attributes:
+        layer: What it is.
+        output_shapes: Shape of each call's output, batch included, in order.
+        macs: Multiply-adds of all its calls for one image; None where that is not known.
+    """
+
+    layer: Layer
+    output_shapes: tuple[tuple[int, ...], ...]
+    macs: int | None
+
+    @property
+    def name(self) -> str:
+        """Its dotted name."""
+        return self.layer.name
+
+    @property
+    def calls(self) -> int:
+        """How often it was called."""
+        return len(self.output_shapes)
+
+    @property
+    def ran(self) -> bool:
+        """Whether it was called at all."""
+        return self.calls > 0
+
+
+class Inspection:
+    """One model looked at with one input. Made by `inspect`.
+
+    Attributes:
+        model: The model, as it was.
+        layers: The layers in the order in which they first ran; those that never ran come last.
+        output: What the model returned.
+        preprocessing: What was done to the image, in a sentence.
+        pictures: What the model saw, one RGB picture for each image of the batch.
+        input_shapes: Shape of each tensor given to the model.
+        notes: What the view has to say.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        inputs: Any,
+        *,
+        layers: Sequence[Layer],
+        labels: Sequence[str] | None,
+        preprocessing: str,
+        pictures: Sequence[Image.Image],
+        notes: Sequence[Note],
+        memory_mb: float,
+    ) -> None:
+        self.model = model
+        self.preprocessing = preprocessing
+        self.pictures = list(pictures)
+        self.input_shapes = [tuple(t.shape) for t in _tensors(inputs)]
+        self._inputs = inputs
+        self._labels = labels
+        self._lock = threading.RLock()
+        self._activations, shapes = self._look(layers, memory_mb)
+        self.output = self._activations.output
+        order = {name: i for i, name in enumerate(shapes)}
+        ranked = sorted(layers, key=lambda layer: order.get(layer.name, len(order)))
+        self.layers = [_run(layer, tuple(shapes.get(layer.name, ()))) for layer in ranked]
+        self._runs = {run.name: run for run in self.layers}
+        self.notes = [*notes, *self._notes_of_layers()]
+
+    def __repr__(self) -> str:
+        ran = sum(run.ran for run in self.layers)
+        shapes = " and ".join(map(str, self.input_shapes))
+        return f"Inspection({type(self.model).__name__}, {ran} of {len(self.layers)} layers ran on {shapes})"
+
+    def layer(self, name: str) -> LayerRun:
+        """The layer of that name.
+
+        Raises:
+            KeyError: There is none; the message has the nearest names.
+        """
+        try:
+            return self._runs[name]
+        except KeyError:
+            raise KeyError(unknown_layer(name, list(self._runs))) from None
+
+    def activation(self, name: str, call: int = 0) -> Tensor:
+        """The exact output of one call of a layer, as the model computed it.
+
+        What did not fit `memory_mb` is computed again by another forward pass on the same input.
+
+        Args:
+            name: Dotted name.
+            call: Which call, from 0.
+
+        Returns:
+            A copy on the CPU, batch included, in the model's dtype.
+
+        Raises:
+            KeyError: No layer has that name.
+            ValueError: The layer never ran, or not so often, or its output was no tensor.
+        """
+        return self._kept(name, call).detach().to("cpu", copy=True)
+
+    def filters(self, name: str) -> Tensor:
+        """The live weights (out_channels, in_channels / groups, *kernel) of a layer, on the CPU.
+
+        Raises:
+            KeyError: No layer has that name.
+            ValueError: The layer has no weights, or not yet.
+        """
+        with self._lock:
+            return filters(self.layer(name).layer.module)
+
+    def tiles(self, name: str, view: str, call: int = 0, image: int = 0) -> Tensor:
+        """What the view draws of a layer, exact: (tiles, planes, height, width).
+
+        Raises:
+            KeyError: No layer has that name.
+            ValueError: The view is unknown, or the layer has nothing to show in it.
+        """
+        if view == frame.FILTERS:
+            return filter_tiles(self.filters(name))
+        if view == frame.FEATURE_MAPS:
+            return map_tiles(self._kept(name, call), self.layer(name).layer, image)
+        raise ValueError(f"view {view!r} is unknown; choose one of {', '.join(frame.VIEWS)}")
+
+    def frame(
+        self,
+        name: str,
+        view: str = frame.FEATURE_MAPS,
+        call: int = 0,
+        *,
+        image: int = 0,
+        generation: int = 0,
+        channels: list[int] | None = None,
+        factor: int | None = None,
+        max_bytes: int = frame.MAX_BYTES,
+    ) -> bytes:
+        """What a view needs of one layer, in bytes; see `cnnvis.frame.pack` for the arguments."""
+        key = frame.FrameKey(name, view, call, image, generation)
+        tiles = self.tiles(name, view, call, image)
+        return frame.pack(tiles, key, channels=channels, factor=factor, max_bytes=max_bytes)
+
+    def predictions(self, k: int = 5, image: int = 0) -> list[Prediction]:
+        """The k most probable classes; empty where the output is no table of class scores.
+
+        Scores are read as logits: their softmax is given.
+        """
+        scores = self.output
+        if not isinstance(scores, Tensor) or scores.ndim != 2 or not scores.is_floating_point():
+            return []
+        if scores.shape[1] < 2 or image >= len(scores):
+            return []
+        top = scores[image].to(torch.float64).softmax(0).topk(min(k, scores.shape[1]))
+        if not bool(top.values.isfinite().all()):
+            return []
+        known = self._labels if self._labels and len(self._labels) == scores.shape[1] else None
+        return [
+            Prediction(index, known[index] if known else f"class {index}", probability)
+            for index, probability in zip(top.indices.tolist(), top.values.tolist(), strict=True)
+        ]
+
+    def save_html(self, path: str | Path, *, title: str | None = None, max_mb: float = 10) -> Path:
+        """Writes the interactive view as one file that needs no network; see `cnnvis.report`."""
+        from cnnvis.report import save_html  # report builds on this file
+
+        return save_html(self, path, title=title, max_mb=max_mb)
+
+    def _look(
+        self, layers: Sequence[Layer], memory_mb: float
+    ) -> tuple[Activations, dict[str, list[tuple[int, ...]]]]:
+        shapes: dict[str, list[tuple[int, ...]]] = {}
+        room = memory_mb * 2**20
+
+        def take(layer: Layer, output: Tensor) -> Tensor | None:
+            nonlocal room
+            shapes.setdefault(layer.name, []).append(tuple(output.shape))
+            size = output.numel() * output.element_size()
+            if size > room:
+                return None
+            room -= size
+            return clone(layer, output)
+
+        with self._lock:
+            return capture(self.model, self._inputs, layers, take), shapes
+
+    def _kept(self, name: str, call: int) -> Tensor:
+        run = self.layer(name)
+        if not 0 <= call < run.calls:
+            failure = self._activations.failures.get(name)
+            if failure:
+                raise ValueError(f"layer {name!r} ran but could not be taken: {failure}")
+            often = f"it ran {run.calls} times" if run.ran else "it never ran for this input"
+            raise ValueError(f"layer {name!r} has no call {call}: {often}")
+        kept = self._activations[name][call]
+        if kept is None:
+            with self._lock:
+                kept = capture(self.model, self._inputs, [run.layer])[name][call]
+        return kept  # type: ignore[no-any-return]
+
+    def _notes_of_layers(self) -> list[Note]:
+        notes = []
+        for run in self.layers:
+            failure = self._activations.failures.get(run.name)
+            if failure:
+                notes.append(Note(run.name, "not taken", f"Its output could not be taken: {failure}"))
+            elif not run.ran:
+                notes.append(Note(run.name, "never ran", "It never ran for this input."))
+            elif run.calls > 1:
+                text = f"It ran {run.calls} times; this is call 1."
+                notes.append(Note(run.name, "ran more than once", text))
+        return notes
+
+
+def inspect(
+    model: nn.Module,
+    image: Any = None,
+    *,
+    inputs: Tensor | Sequence[Any] | Mapping[str, Any] | None = None,
+    transform: Callable[[Image.Image], Tensor] | None = None,
+    layers: LayerChoice = None,
+    labels: Sequence[str] | None = None,
+    device: str | torch.device | None = None,
+    memory_mb: float = DEFAULT_MEMORY_MB,
+) -> Inspection:
+    """Looks at a model with one input: one forward pass, the model left as it was.
+
+    Args:
+        model: Any module that has a layer to show.
+        image: A path, bytes, PIL image, HWC or CHW array, tensor (with or without batch), or a list
+            of them; see `cnnvis.image.as_batch`. A tensor is given to the model as it is.
+        inputs: Instead of an image: the exact arguments of the model's forward, a tensor, a sequence
+            of positional or a mapping of keyword arguments.
+        transform: From a PIL image to a tensor, such as torchvision's `weights.transforms()`. None:
+            ImageNet's evaluation recipe (shorter side to 256, centre 224 x 224, mean and standard
+            deviation of ImageNet), and `preprocessing` says so.
+        layers: None: every convolution. "all": every layer. Else names, or a predicate on `Layer`.
+        labels: Names of the classes, in the order of the output.
+        device: Where the input is put; None: where the model's parameters are.
+        memory_mb: How much of exact activations to keep, in MiB; what is beyond is computed again
+            when it is asked for.
+
+    Raises:
+        TypeError: model is no module.
+        ValueError: It has no such layer, or the image cannot be read; the text says what to do.
+        ForwardError: The forward pass raised.
+    """
+    chosen = choose_layers(model, layers)
+    parameter = next((p for p in model.parameters() if p.is_floating_point()), None)
+    if parameter is not None and parameter.is_meta:
+        raise ValueError(
+            f"model {type(model).__name__} is on the meta device, which holds no numbers; "
+            "load its weights with model.to_empty(device='cpu') and load_state_dict first"
+        )
+    notes: list[Note] = []
+    if inputs is None:
+        if image is None:
+            raise TypeError(
+                "inspect needs an image (a path, PIL image, array or tensor), or inputs= with the "
+                "exact arguments of the model's forward; got neither"
+            )
+        batch = as_batch(image, transform=transform, channels=_input_channels(chosen))
+        where = device or (parameter.device if parameter is not None else "cpu")
+        dtype = parameter.dtype if parameter is not None else batch.tensor.dtype
+        inputs = batch.tensor.to(where, dtype)
+        preprocessing, pictures = batch.preprocessing, batch.pictures
+        notes += [Note(None, "image", text) for text in batch.notes]
+        if len(batch.tensor) > 1:
+            text = f"The batch has {len(batch.tensor)} images; the view shows the first."
+            notes.append(Note(None, "batch", text))
+    else:
+        preprocessing, pictures = "The model's inputs were given as they are.", []
+    if any(module.training for module in model.modules()):
+        text = "The model is in training mode; it was looked at in eval mode."
+        notes.append(Note(None, "train mode", text))
+    return Inspection(
+        model,
+        inputs,
+        layers=chosen,
+        labels=labels,
+        preprocessing=preprocessing,
+        pictures=pictures,
+        notes=notes,
+        memory_mb=memory_mb,
+    )
+
+
+def choose_layers(model: nn.Module, choice: LayerChoice) -> list[Layer]:
+    """The layers to look at; see `inspect`.
+
+    Raises:
+        TypeError: model is no module.
+        ValueError: There is none, or a name is unknown.
+    """
+    found = find_layers(model)
+    if choice is None:
+        chosen = [layer for layer in found if layer.kind in ("conv", "conv_transpose")]
+        if not chosen:
+            others = f"its layers are {', '.join(_types(found))}" if found else "it has no layers"
+            raise ValueError(
+                f"model {type(model).__name__} has no convolution ({others}); "
+                'pass layers="all" to see its other layers'
+            )
+        return chosen
+    everything = find_layers(model, "all")
+    if isinstance(choice, str):
+        if choice != "all":
+            raise ValueError(f'layers must be None, "all", a list of names or a predicate, got {choice!r}')
+        chosen = everything
+    elif callable(choice):
+        chosen = [layer for layer in everything if choice(layer)]
+    else:
+        by_name = {name: layer for layer in everything for name in (layer.name, *layer.aliases)}
+        for name in choice:
+            if name not in by_name:
+                raise ValueError(unknown_layer(name, list(by_name)))
+        wanted = {by_name[name].name for name in choice}
+        chosen = [layer for layer in everything if layer.name in wanted]
+    if not chosen:
+        raise ValueError(
+            f"layers={choice!r} chose none of the {len(everything)} layers of {type(model).__name__}; "
+            "find_layers(model) lists them"
+        )
+    return chosen
+
+
+def unknown_layer(name: object, names: Sequence[str]) -> str:
+    """What to say of a layer name that is not there: the nearest ones."""
+    near = difflib.get_close_matches(str(name), names, 3, 0.4) or list(names[:3])
+    return (
+        f"layer {name!r} is not one of the {len(names)} layers of this model; "
+        f"the nearest are {', '.join(map(repr, near))}"
+    )
+
+
+def map_tiles(output: Tensor, layer: Layer, image: int = 0) -> Tensor:
+    """One image's output as tiles (channels, planes, height, width); a view where it can be one.
+
+    Args:
+        output: What the layer gave: (batch, channels, [depth,] [height,] width), or the same without
+            a batch, as the module takes it too. Of a linear layer (..., features): one tile for each
+            feature, its picture a row of the positions. Complex values are shown by magnitude.
+        layer: The layer, whose type tells the number of spatial dimensions.
+        image: Which image of the batch.
+
+    Raises:
+        ValueError: The output has no channels, or the batch no such image.
+    """
+    output = output.abs() if output.is_complex() else output
+    spatial = len(layer.kernel_size or ()) if layer.kind in ("conv", "conv_transpose") else None
+    if spatial is None and layer.kind == "other" and output.ndim > 2:
+        spatial = min(output.ndim - 2, 3)
+    batched = output.ndim == spatial + 2 if spatial is not None else output.ndim > 1
+    if batched:
+        if not 0 <= image < len(output):
+            raise ValueError(f"layer {layer.name!r} gave a batch of {len(output)}, asked for image {image}")
+        output = output[image]
+    if output.ndim == 0:
+        raise ValueError(f"layer {layer.name!r} gave a single number, which has no channels to show")
+    if spatial is None:  # features last: (positions..., features)
+        return output.reshape(-1, output.shape[-1]).T[:, None, None, :]
+    channels, *size = output.shape
+    while len(size) < 3:
+        size.insert(0, 1)
+    depth, height, width = math.prod(size[:-2]), *size[-2:]
+    return output.reshape(channels, depth, height, width)
+
+
+def filter_tiles(weights: Tensor) -> Tensor:
+    """Filters (out, in / groups, *kernel) as tiles (out, planes, height, width).
+
+    A plane is a kernel; a three-dimensional kernel gives one plane for each step in depth. A linear
+    layer's (out, in) is a row of 1 x 1 kernels. Complex weights are shown by magnitude.
+    """
+    weights = weights.abs() if weights.is_complex() else weights
+    out, planes, *kernel = weights.shape
+    while len(kernel) < 2:
+        kernel.insert(0, 1)
+    *depth, height, width = kernel
+    return weights.reshape(out, planes * math.prod(depth), height, width)
+
+
+def _run(layer: Layer, shapes: tuple[tuple[int, ...], ...]) -> LayerRun:
+    return LayerRun(layer, shapes, _macs(layer, shapes) if shapes else 0)
+
+
+def _macs(layer: Layer, shapes: tuple[tuple[int, ...], ...]) -> int | None:
+    """Multiply-adds for one image: each output value of a convolution sums over one filter.
+
+    A transposed convolution uses each weight once for each input position instead; its input is not
+    known here, so it has none.
+    """
+    kernel, channels = layer.kernel_size, layer.in_channels
+    if layer.kind != "conv" or kernel is None or channels is None:
+        return None
+    each = channels // (layer.groups or 1) * math.prod(kernel)
+    spatial = len(kernel)
+    return sum(math.prod(shape[-spatial - 1 :]) * each for shape in shapes)
+
+
+def _input_channels(layers: Sequence[Layer]) -> int:
+    """How many channels an image needs: what the first convolution takes, where that is 1 or 3."""
+    first = next((la for la in layers if la.kind == "conv" and la.kernel_size and len(la.kernel_size) == 2), None)
+    return first.in_channels if first and first.in_channels else 3
+
+
+def _tensors(inputs: Any) -> list[Tensor]:
+    if isinstance(inputs, Tensor):
+        return [inputs]
+    values = inputs.values() if isinstance(inputs, Mapping) else inputs
+    return [value for value in values if isinstance(value, Tensor)]
+
+
+def _types(layers: Sequence[Layer]) -> list[str]:
+    return sorted({layer.type for layer in layers})

@@ -1,0 +1,204 @@
+"""An `Inspection` as one HTML file: the same view, interactive, with no kernel and no network.
+
+The page holds the bundle, the metadata and one frame for each layer and view. Nothing in it comes
+from elsewhere, and a Content-Security-Policy in its head makes sure of that.
+"""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import hashlib
+import html
+import json
+import os
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from cnnvis import bundle
+from cnnvis.describe import describe, picture
+from cnnvis.frame import FEATURE_MAPS, FILTERS, MAX_BYTES, clean, size_of
+from cnnvis.inspection import Inspection
+
+_MEGABYTE = 10**6
+_SMALLEST_FRAME = 2048
+_SHRINK = 0.75
+
+_PAGE = """<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="{policy}">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{title}</title>
+<style>{style}</style>
+</head>
+<body class="cnnvis-report">
+<div id="cnnvis-root"></div>
+<noscript>{noscript}</noscript>
+<script type="application/json" id="cnnvis-data">{content}</script>
+<script>{script}</script>
+</body>
+</html>
+"""
+
+
+def save_html(
+    inspection: Inspection,
+    path: str | Path,
+    *,
+    title: str | None = None,
+    max_mb: float = 10,
+    state: Mapping[str, Any] | None = None,
+) -> Path:
+    """Writes `to_html` to a file, which is replaced only whole.
+
+    Args:
+        inspection: What is shown.
+        path: The file; its folder has to exist.
+        title: Of the page; None: the model's class name.
+        max_mb: As for `to_html`.
+        state: As for `to_html`.
+
+    Returns:
+        The path that was written.
+
+    Raises:
+        OSError: It cannot be written; a file that was there is as it was.
+        ValueError: The report does not fit max_mb.
+    """
+    path = Path(path)
+    page = to_html(inspection, title=title, max_mb=max_mb, state=state).encode("utf-8", "replace")
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(page)
+        # mkstemp gives the owner alone the right to read; a report is for others
+        mode = path.stat().st_mode if path.exists() else 0o666 & ~_umask()
+        os.chmod(temporary, mode)  # noqa: PTH101
+        os.replace(temporary, path)  # noqa: PTH105
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+    return path
+
+
+def to_html(
+    inspection: Inspection,
+    *,
+    title: str | None = None,
+    max_mb: float = 10,
+    state: Mapping[str, Any] | None = None,
+) -> str:
+    """The page as text.
+
+    Args:
+        inspection: What is shown.
+        title: Of the page; None: the model's class name.
+        max_mb: Most that the page may weigh, in units of 10**6 bytes. All layers stay in it: where
+            the whole does not fit, large frames are first averaged down, then lose their weakest
+            channels, and the view says both.
+        state: How the view opens: layer, view, channels, colormap, scale, sort, theme.
+
+    Raises:
+        ValueError: The page does not fit max_mb even so.
+    """
+    first = next((run for run in inspection.layers if run.ran), inspection.layers[0])
+    opening = {"layer": clean(first.name), "view": FEATURE_MAPS, **(state or {})}
+    seen = picture(inspection)
+    content = {
+        "metadata": describe(inspection),
+        "picture": f"data:image/png;base64,{_base64(seen)}" if seen else "",
+        "state": opening,
+    }
+    title = clean(title if title is not None else f"{type(inspection.model).__name__} in cnnvis")
+    empty = len(_page(title, {**content, "frames": {}}).encode())
+    room = int(max_mb * _MEGABYTE) - empty
+    return _page(title, {**content, "frames": _frames(inspection, room, max_mb)})
+
+
+def _frames(inspection: Inspection, room: int, max_mb: float) -> dict[str, str]:
+    """One compressed frame for each layer and view, together within room bytes of the page."""
+    limit = 4 * MAX_BYTES
+    frames: dict[str, str] = {}
+    raw: dict[str, int] = {}
+    while True:
+        for index, run in enumerate(inspection.layers):
+            for view in (FEATURE_MAPS, FILTERS):
+                key = f"{index}/{view}/0"
+                if key in raw and raw[key] <= limit:
+                    continue
+                frame = _frame_within(inspection, run.name, view, limit)
+                if frame is not None:
+                    raw[key] = len(frame)
+                    frames[key] = _base64(gzip.compress(frame, 6, mtime=0))
+        weight = sum(len(key) + len(frame) + 6 for key, frame in frames.items())
+        if weight <= room:
+            return frames
+        if limit <= _SMALLEST_FRAME:
+            need = (weight - room) / _MEGABYTE + max_mb
+            raise ValueError(
+                f"max_mb={max_mb} is too small for a report of {len(inspection.layers)} layers, "
+                f"which needs {need:.1f}; raise max_mb or inspect fewer layers"
+            )
+        limit = max(_SMALLEST_FRAME, int(limit * max(0.1, min(_SHRINK, room / weight))))
+
+
+def _frame_within(inspection: Inspection, name: str, view: str, limit: int) -> bytes | None:
+    """A frame of at most limit bytes; None where the layer has nothing to show in this view."""
+    try:
+        tiles = inspection.tiles(name, view)
+    except ValueError:
+        return None
+    count, planes = tiles.shape[:2]
+    channels = None
+    each = size_of(1, planes, 1, 1) - size_of(0, planes, 1, 1)
+    fits = max(1, (limit - size_of(0, planes, 1, 1)) // each)
+    if fits < count:
+        # even one value for each plane is too much: keep the channels that vary most
+        spread = tiles.flatten(1).to(torch.float32).nan_to_num().var(1, correction=0)
+        channels = sorted(spread.topk(fits).indices.tolist())
+    return inspection.frame(name, view, channels=channels, max_bytes=limit)
+
+
+def _page(title: str, content: Mapping[str, Any]) -> str:
+    script, style = bundle.read("report.js"), bundle.read("widget.css")
+    policy = (
+        f"default-src 'none'; script-src {_hash(script)}; style-src {_hash(style)}; "
+        "img-src data: blob:; base-uri 'none'; form-action 'none'"
+    )
+    noscript = "This report draws its pictures with a script; allow scripts for this page to see them."
+    return _PAGE.format(
+        policy=html.escape(policy, quote=True),
+        title=html.escape(title),
+        style=style,
+        noscript=noscript,
+        content=_escape(json.dumps(content, allow_nan=False, separators=(",", ":"))),
+        script=script,
+    )
+
+
+def _escape(text: str) -> str:
+    """JSON that no HTML parser can take for markup; json.dumps has escaped all beyond ASCII."""
+    for character in "<>&":
+        text = text.replace(character, f"\\u{ord(character):04x}")
+    return text
+
+
+def _hash(text: str) -> str:
+    return f"'sha256-{_base64(hashlib.sha256(text.encode()).digest())}'"
+
+
+def _base64(content: bytes) -> str:
+    return base64.b64encode(content).decode("ascii")
+
+
+def _umask() -> int:
+    """The process's umask, which can only be read by setting it."""
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
