@@ -319,7 +319,9 @@ def inspect(
                 "inspect needs an image (a path, PIL image, array or tensor), or inputs= with the "
                 "exact arguments of the model's forward; got neither"
             )
-        batch = as_batch(image, transform=transform, channels=_input_channels(chosen))
+        # a tensor goes to the model as it is, and the model says whether it fits
+        channels = None if isinstance(image, Tensor) else _picture_channels(model)
+        batch = as_batch(image, transform=transform, channels=channels)
         where = device or (parameter.device if parameter is not None else "cpu")
         dtype = parameter.dtype if parameter is not None else batch.tensor.dtype
         inputs = batch.tensor.to(where, dtype)
@@ -458,10 +460,14 @@ def _macs(layer: Layer, shapes: tuple[tuple[int, ...], ...]) -> int | None:
     return sum(math.prod(shape[-spatial - 1 :]) * each for shape in shapes)
 
 
-def _input_channels(layers: Sequence[Layer]) -> int:
-    """How many channels an image needs: what the first convolution takes, where that is 1 or 3."""
-    first = next((la for la in layers if la.kind == "conv" and la.kernel_size and len(la.kernel_size) == 2), None)
-    return first.in_channels if first and first.in_channels else 3
+def _picture_channels(model: nn.Module) -> int | None:
+    """How many channels a picture is given: what the model's first 2-D convolution takes, if 1 or 3.
+
+    Registration order is only a guess at what comes first, so anything else decides nothing.
+    """
+    convs = (la for la in find_layers(model) if la.kind == "conv" and len(la.kernel_size or ()) == 2)
+    first = next(convs, None)
+    return first.in_channels if first is not None and first.in_channels in (1, 3) else None
 
 
 def _tensors(inputs: Any) -> list[Tensor]:
