@@ -29,7 +29,7 @@ def test_layers_come_in_the_order_in_which_they_ran() -> None:
         def forward(self, x: Tensor) -> Tensor:
             return self.last(self.first(x))
 
-    look = inspect(Backwards(), image_tensor())
+    look = inspect(Backwards().eval(), image_tensor())
     assert [run.name for run in look.layers] == ["first", "last", "never"]
     assert [run.ran for run in look.layers] == [True, True, False]
     assert look.layers[0].output_shapes == ((1, 4, 32, 32),)

