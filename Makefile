@@ -72,9 +72,11 @@ $(VENV)/.test: $(BIN)/python pyproject.toml hatch_build.py
 	$(BIN)/python -m pip install --quiet -e ".[test]"
 	touch $(VENV)/.notebook $@ $(BUNDLE)
 
-node_modules/.package-lock.json: package.json package-lock.json $(VENV)/.test
+node_modules/.package-lock.json: package.json package-lock.json | $(VENV)/.notebook
 	$(NPM) ci --no-audit --no-fund
 	touch $@
 
-$(BUNDLE): $(JS) node_modules/.package-lock.json
+# the environment comes first: made new, it brings the bundle along
+$(BUNDLE): $(JS) | $(VENV)/.notebook
+	$(MAKE) node_modules/.package-lock.json
 	$(NPM) run build

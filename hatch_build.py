@@ -18,7 +18,7 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 BUNDLE = ("widget.js", "report.js", "widget.css")
 
 
-class BundleHook(BuildHookInterface):  # type: ignore[misc]
+class BundleHook(BuildHookInterface[Any]):
     """Runs `npm ci` and `npm run build` before the files are collected."""
 
     PLUGIN_NAME = "custom"
@@ -38,7 +38,9 @@ class BundleHook(BuildHookInterface):  # type: ignore[misc]
         subprocess.run([*npm, "run", "build"], cwd=self.root, env=environment, check=True)
         missing = [name for name in BUNDLE if not (self._static() / name).is_file()]
         if missing:
-            raise RuntimeError(f"npm run build ended well but left no {', '.join(missing)} in {self._static()}")
+            raise RuntimeError(
+                f"npm run build ended well but left no {', '.join(missing)} in {self._static()}"
+            )
 
     def _static(self) -> Path:
         return Path(self.root) / "src" / "cnnvis" / "static"

@@ -9,6 +9,7 @@ from typing import Any
 from cnnvis._version import __version__
 from cnnvis.frame import PROTOCOL, clean
 from cnnvis.inspection import Inspection, LayerRun
+from cnnvis.layers import Layer
 
 PICTURE_SIDE = 448
 """Longest side, in pixels, of the input picture that the page shows."""
@@ -22,13 +23,16 @@ def describe(inspection: Inspection, generation: int = 0) -> dict[str, Any]:
         generation: Counts the looks, as in the frames' metadata.
     """
     shapes = inspection.input_shapes
+    notes: dict[str | None, list[str]] = {}
+    for note in inspection.notes:
+        notes.setdefault(note.layer, []).append(note.text)
     described: dict[str, Any] = _json(
         {
             "protocol": PROTOCOL,
             "version": __version__,
             "generation": generation,
             "model": type(inspection.model).__name__,
-            "layers": [_layer(run, inspection) for run in inspection.layers],
+            "layers": [_layer(run, notes.get(run.name, [])) for run in inspection.layers],
             "input": {
                 "shape": shapes[0] if shapes else [],
                 "preprocessing": inspection.preprocessing,
@@ -58,12 +62,8 @@ def picture(inspection: Inspection, image: int = 0) -> bytes:
     return file.getvalue()
 
 
-def _layer(run: LayerRun, inspection: Inspection) -> dict[str, Any]:
+def _layer(run: LayerRun, notes: list[str]) -> dict[str, Any]:
     layer = run.layer
-    try:
-        filters_shape = list(inspection.filters(run.name).shape)
-    except ValueError:  # it has no weights, or not yet
-        filters_shape = None
     return {
         "name": run.name,
         "kind": layer.kind,
@@ -82,9 +82,17 @@ def _layer(run: LayerRun, inspection: Inspection) -> dict[str, Any]:
         "ran": run.ran,
         "calls": run.calls,
         "output_shapes": run.output_shapes,
-        "filters_shape": filters_shape,
-        "notes": [note.text for note in inspection.notes if note.layer == run.name],
+        "filters_shape": _filters_shape(layer),
+        "notes": notes,
     }
+
+
+def _filters_shape(layer: Layer) -> tuple[int, ...] | None:
+    """The shape that `filters` has, without reading it; None: no weights, or not yet."""
+    if layer.kind == "other" or layer.in_channels is None or layer.out_channels is None:
+        return None
+    seen = layer.in_channels // (layer.groups or 1)
+    return (layer.out_channels, seen, *(layer.kernel_size or ()))
 
 
 def _json(value: Any) -> Any:

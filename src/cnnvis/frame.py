@@ -90,6 +90,7 @@ def pack(
     channels: list[int] | None = None,
     factor: int | None = None,
     max_bytes: int = MAX_BYTES,
+    cut: bool = False,
 ) -> bytes:
     """One frame of a layer's tiles.
 
@@ -101,6 +102,7 @@ def pack(
             max_bytes. One value per plane is where averaging ends: a layer of very many planes stays
             above max_bytes.
         max_bytes: The limit when factor is None.
+        cut: Where averaging is not enough, keep only the channels that vary most, in their order.
 
     Raises:
         ValueError: tiles has not four dimensions, or a channel does not exist.
@@ -110,6 +112,8 @@ def pack(
             f"pack takes tiles (tiles, planes, height, width), got shape {tuple(tiles.shape)}"
         )
     count, planes, height, width = tiles.shape
+    if cut and channels is None:
+        channels = _strongest(tiles, max_bytes)
     chosen = range(count) if channels is None else channels
     if not all(0 <= channel < count for channel in chosen):
         raise ValueError(f"layer {key.layer!r} has channels 0 to {count - 1}, asked for {channels}")
@@ -148,7 +152,9 @@ def unpack(frame: bytes) -> Frame:
     length = int.from_bytes(frame[:8], "little")
     metadata: dict[str, str] = json.loads(frame[8 : 8 + length])["__metadata__"]
     if metadata["protocol"] != str(PROTOCOL):
-        raise ValueError(f"this cnnvis reads frames of protocol {PROTOCOL}, got {metadata['protocol']}")
+        raise ValueError(
+            f"this cnnvis reads frames of protocol {PROTOCOL}, got {metadata['protocol']}"
+        )
     count, planes, height, width = json.loads(metadata["shape"])
     return Frame(
         FrameKey(
@@ -176,6 +182,18 @@ def clean(text: str) -> str:
 def size_of(tiles: int, planes: int, height: int, width: int) -> int:
     """About how many bytes a frame takes, at most; height and width as coded."""
     return _HEADER_BYTES + tiles * (planes * height * width + _BYTES_PER_TILE)
+
+
+def _strongest(tiles: Tensor, max_bytes: int) -> list[int] | None:
+    """The channels with the largest variance, as many as fit with one value a plane; None: all."""
+    count, planes = tiles.shape[:2]
+    empty = size_of(0, planes, 1, 1)
+    fitting = max(1, (max_bytes - empty) // (size_of(1, planes, 1, 1) - empty))
+    if fitting >= count:
+        return None
+    spread = tiles.flatten(1).to(torch.float64).nan_to_num(0, 0, 0).var(1, correction=0)
+    kept: list[int] = spread.topk(fitting).indices.tolist()
+    return sorted(kept)
 
 
 def _factor(shape: tuple[int, ...], max_bytes: int) -> int:

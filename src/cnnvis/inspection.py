@@ -168,8 +168,11 @@ class Inspection:
             KeyError: No layer has that name.
             ValueError: The layer has no weights, or not yet.
         """
+        layer = self.layer(name).layer
+        if layer.kind == "other":
+            raise ValueError(f"layer {name!r} is a {layer.type}, which has no filters")
         with self._lock:
-            return filters(self.layer(name).layer.module)
+            return filters(layer.module)
 
     def tiles(self, name: str, view: str, call: int = 0, image: int = 0) -> Tensor:
         """What the view draws of a layer, exact: (tiles, planes, height, width).
@@ -195,11 +198,14 @@ class Inspection:
         channels: list[int] | None = None,
         factor: int | None = None,
         max_bytes: int = frame.MAX_BYTES,
+        cut: bool = False,
     ) -> bytes:
         """What a view needs of one layer, in bytes; see `cnnvis.frame.pack` for the arguments."""
         key = frame.FrameKey(name, view, call, image, generation)
         tiles = self.tiles(name, view, call, image)
-        return frame.pack(tiles, key, channels=channels, factor=factor, max_bytes=max_bytes)
+        return frame.pack(
+            tiles, key, channels=channels, factor=factor, max_bytes=max_bytes, cut=cut
+        )
 
     def predictions(self, k: int = 5, image: int = 0) -> list[Prediction]:
         """The k most probable classes; empty where the output is no table of class scores.
@@ -263,7 +269,9 @@ class Inspection:
         for run in self.layers:
             failure = self._activations.failures.get(run.name)
             if failure:
-                notes.append(Note(run.name, "not taken", f"Its output could not be taken: {failure}"))
+                notes.append(
+                    Note(run.name, "not taken", f"Its output could not be taken: {failure}")
+                )
             elif not run.ran:
                 notes.append(Note(run.name, "never ran", "It never ran for this input."))
             elif run.calls > 1:
@@ -367,7 +375,9 @@ def choose_layers(model: nn.Module, choice: LayerChoice) -> list[Layer]:
     everything = find_layers(model, "all")
     if isinstance(choice, str):
         if choice != "all":
-            raise ValueError(f'layers must be None, "all", a list of names or a predicate, got {choice!r}')
+            raise ValueError(
+                f'layers must be None, "all", a list of names or a predicate, got {choice!r}'
+            )
         chosen = everything
     elif callable(choice):
         chosen = [layer for layer in everything if choice(layer)]
@@ -415,10 +425,14 @@ def map_tiles(output: Tensor, layer: Layer, image: int = 0) -> Tensor:
     batched = output.ndim == spatial + 2 if spatial is not None else output.ndim > 1
     if batched:
         if not 0 <= image < len(output):
-            raise ValueError(f"layer {layer.name!r} gave a batch of {len(output)}, asked for image {image}")
+            raise ValueError(
+                f"layer {layer.name!r} gave a batch of {len(output)}, asked for image {image}"
+            )
         output = output[image]
     if output.ndim == 0:
-        raise ValueError(f"layer {layer.name!r} gave a single number, which has no channels to show")
+        raise ValueError(
+            f"layer {layer.name!r} gave a single number, which has no channels to show"
+        )
     if spatial is None:  # features last: (positions..., features)
         return output.reshape(-1, output.shape[-1]).T[:, None, None, :]
     channels, *size = output.shape
@@ -465,7 +479,9 @@ def _picture_channels(model: nn.Module) -> int | None:
 
     Registration order is only a guess at what comes first, so anything else decides nothing.
     """
-    convs = (la for la in find_layers(model) if la.kind == "conv" and len(la.kernel_size or ()) == 2)
+    convs = (
+        la for la in find_layers(model) if la.kind == "conv" and len(la.kernel_size or ()) == 2
+    )
     first = next(convs, None)
     return first.in_channels if first is not None and first.in_channels in (1, 3) else None
 

@@ -7,7 +7,6 @@ byte for a value, and knows by how much it can be off: half a step, (hi - lo) / 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
@@ -66,7 +65,9 @@ def quantize(maps: Tensor, *, factor: int = 1, symmetric: bool = False) -> Quant
         ValueError: maps has neither three nor four dimensions, or factor is below 1.
     """
     if maps.is_complex():
-        raise TypeError("quantize takes real maps, got complex ones; pass maps.abs() for magnitudes")
+        raise TypeError(
+            "quantize takes real maps, got complex ones; pass maps.abs() for magnitudes"
+        )
     if maps.ndim not in (3, 4):
         raise ValueError(
             f"quantize takes maps (tiles, [planes,] height, width), got shape {tuple(maps.shape)}"

@@ -17,11 +17,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from cnnvis import bundle
 from cnnvis.describe import describe, picture
-from cnnvis.frame import FEATURE_MAPS, FILTERS, MAX_BYTES, clean, size_of
+from cnnvis.frame import MAX_BYTES, VIEWS, clean
 from cnnvis.inspection import Inspection
 
 _MEGABYTE = 10**6
@@ -108,7 +106,7 @@ def to_html(
         ValueError: The page does not fit max_mb even so.
     """
     first = next((run for run in inspection.layers if run.ran), inspection.layers[0])
-    opening = {"layer": clean(first.name), "view": FEATURE_MAPS, **(state or {})}
+    opening = {"layer": clean(first.name), "view": VIEWS[0], **(state or {})}
     seen = picture(inspection)
     content = {
         "metadata": describe(inspection),
@@ -128,14 +126,16 @@ def _frames(inspection: Inspection, room: int, max_mb: float) -> dict[str, str]:
     raw: dict[str, int] = {}
     while True:
         for index, run in enumerate(inspection.layers):
-            for view in (FEATURE_MAPS, FILTERS):
+            for view in VIEWS:
                 key = f"{index}/{view}/0"
                 if key in raw and raw[key] <= limit:
                     continue
-                frame = _frame_within(inspection, run.name, view, limit)
-                if frame is not None:
-                    raw[key] = len(frame)
-                    frames[key] = _base64(gzip.compress(frame, 6, mtime=0))
+                try:
+                    frame = inspection.frame(run.name, view, max_bytes=limit, cut=True)
+                except ValueError:  # nothing to show in this view: no weights, or it never ran
+                    continue
+                raw[key] = len(frame)
+                frames[key] = _base64(gzip.compress(frame, 6, mtime=0))
         weight = sum(len(key) + len(frame) + 6 for key, frame in frames.items())
         if weight <= room:
             return frames
@@ -148,30 +148,15 @@ def _frames(inspection: Inspection, room: int, max_mb: float) -> dict[str, str]:
         limit = max(_SMALLEST_FRAME, int(limit * max(0.1, min(_SHRINK, room / weight))))
 
 
-def _frame_within(inspection: Inspection, name: str, view: str, limit: int) -> bytes | None:
-    """A frame of at most limit bytes; None where the layer has nothing to show in this view."""
-    try:
-        tiles = inspection.tiles(name, view)
-    except ValueError:
-        return None
-    count, planes = tiles.shape[:2]
-    channels = None
-    each = size_of(1, planes, 1, 1) - size_of(0, planes, 1, 1)
-    fits = max(1, (limit - size_of(0, planes, 1, 1)) // each)
-    if fits < count:
-        # even one value for each plane is too much: keep the channels that vary most
-        spread = tiles.flatten(1).to(torch.float32).nan_to_num().var(1, correction=0)
-        channels = sorted(spread.topk(fits).indices.tolist())
-    return inspection.frame(name, view, channels=channels, max_bytes=limit)
-
-
 def _page(title: str, content: Mapping[str, Any]) -> str:
     script, style = bundle.read("report.js"), bundle.read("widget.css")
     policy = (
         f"default-src 'none'; script-src {_hash(script)}; style-src {_hash(style)}; "
         "img-src data: blob:; base-uri 'none'; form-action 'none'"
     )
-    noscript = "This report draws its pictures with a script; allow scripts for this page to see them."
+    noscript = (
+        "This report draws its pictures with a script; allow scripts for this page to see them."
+    )
     return _PAGE.format(
         policy=html.escape(policy, quote=True),
         title=html.escape(title),

@@ -9,18 +9,20 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import anywidget
-import torch
 import traitlets
-from PIL import Image
-from torch import Tensor, nn
 
 from cnnvis import bundle
 from cnnvis.describe import describe, picture
 from cnnvis.frame import FEATURE_MAPS, VIEWS, clean
 from cnnvis.inspection import DEFAULT_MEMORY_MB, Inspection, LayerChoice, inspect, unknown_layer
+
+if TYPE_CHECKING:
+    import torch
+    from PIL import Image
+    from torch import Tensor, nn
 
 COLORMAPS = ("auto", "viridis", "magma", "inferno", "cividis", "gray", "RdBu", "PuOr")
 SCALES = ("channel", "layer", "symmetric")
@@ -31,7 +33,7 @@ THEMES = ("auto", "light", "dark")
 _FROM_PAGE = {"layer", "view", "channels", "colormap", "scale", "sort"}
 
 
-class CNNVisWidget(anywidget.AnyWidget):  # type: ignore[misc]
+class CNNVisWidget(anywidget.AnyWidget):
     """Every convolution of a model, its filters and its feature maps, on one image.
 
     Args:
@@ -99,7 +101,6 @@ class CNNVisWidget(anywidget.AnyWidget):  # type: ignore[misc]
         self._lock = threading.RLock()  # messages can come on another thread while a cell runs
         self._generation = 0
         self._image, self._model_inputs = image, inputs
-        self._model = model
         self._options: dict[str, Any] = {
             "transform": transform,
             "layers": layers,
@@ -230,8 +231,8 @@ class CNNVisWidget(anywidget.AnyWidget):  # type: ignore[misc]
 
     def _look(self, image: Any, inputs: Any) -> None:
         with self._lock:
-            _ = self.inspection  # closed: say so before a forward pass
-            self._inspection = inspect(self._model, image, inputs=inputs, **self._options)
+            model = self.inspection.model
+            self._inspection = inspect(model, image, inputs=inputs, **self._options)
             with self.hold_sync():
                 self._publish()
 
@@ -263,7 +264,9 @@ class CNNVisWidget(anywidget.AnyWidget):  # type: ignore[misc]
             reply = {"id": message["id"], "kind": message.get("kind")}
             try:
                 if message.get("kind") != "detail":
-                    raise ValueError(f"unknown request {message.get('kind')!r}; this kernel knows 'detail'")
+                    raise ValueError(
+                        f"unknown request {message.get('kind')!r}; this kernel knows 'detail'"
+                    )
                 detail = self._detail(message)
             except Exception as error:
                 self.send({**reply, "error": clean(str(error))})
@@ -271,7 +274,9 @@ class CNNVisWidget(anywidget.AnyWidget):  # type: ignore[misc]
                 self.send(reply, [detail])
 
     def _detail(self, message: dict[str, Any]) -> bytes:
-        name = next((r.name for r in self.inspection.layers if clean(r.name) == message["layer"]), "")
+        name = next(
+            (r.name for r in self.inspection.layers if clean(r.name) == message["layer"]), ""
+        )
         return self.inspection.frame(
             name,
             message["view"],

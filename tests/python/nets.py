@@ -70,11 +70,13 @@ def without_inplace(model: nn.Module) -> nn.Module:
     model = copy.deepcopy(model).eval()
     for module in model.modules():
         if hasattr(module, "inplace"):
-            module.inplace = False
+            setattr(module, "inplace", False)  # noqa: B010
     return model
 
 
-def cloned_outputs(model: nn.Module, x: Tensor, kinds: tuple[type[nn.Module], ...]) -> dict[str, Tensor]:
+def cloned_outputs(
+    model: nn.Module, x: Tensor, kinds: tuple[type[nn.Module], ...]
+) -> dict[str, Tensor]:
     """Every such module's output, by plain cloning hooks on a model that has no in-place operation."""
     outputs: dict[str, Tensor] = {}
     for name, module in model.named_modules():

@@ -8,7 +8,16 @@ from typing import Any
 import pytest
 import torch
 import torchvision
-from nets import Failing, Shared, TwoConvs, cloned_outputs, fingerprint, image_tensor, same, without_inplace
+from nets import (
+    Failing,
+    Shared,
+    TwoConvs,
+    cloned_outputs,
+    fingerprint,
+    image_tensor,
+    same,
+    without_inplace,
+)
 from torch import Tensor, nn
 from torchvision.models.feature_extraction import create_feature_extractor
 
@@ -66,7 +75,9 @@ def test_in_place_operations_do_not_reach_what_was_captured(build: Any) -> None:
 
 
 @pytest.mark.parametrize("training", [False, True])
-@pytest.mark.parametrize("model", [TwoConvs(), Shared(), nn.Sequential(nn.Conv2d(3, 2, 1), nn.Dropout())])
+@pytest.mark.parametrize(
+    "model", [TwoConvs(), Shared(), nn.Sequential(nn.Conv2d(3, 2, 1), nn.Dropout())]
+)
 def test_the_model_is_left_as_it_was(model: nn.Module, training: bool) -> None:
     model.train(training)
     next(model.children()).train(not training)  # a frozen part keeps its own flag
@@ -77,7 +88,9 @@ def test_the_model_is_left_as_it_was(model: nn.Module, training: bool) -> None:
 
 def test_batchnorm_and_dropout_are_looked_at_in_eval_mode() -> None:
     torch.manual_seed(0)
-    model = nn.Sequential(nn.Dropout(0.5), nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.Conv2d(4, 2, 1)).train()
+    model = nn.Sequential(
+        nn.Dropout(0.5), nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.Conv2d(4, 2, 1)
+    ).train()
     before = fingerprint(model)
     first, second = capture(model, image_tensor()), capture(model, image_tensor())
     assert torch.equal(first["3"][0], second["3"][0])
@@ -210,6 +223,7 @@ def test_wrapped_and_compiled_models_are_looked_into() -> None:
     with torch.no_grad():
         expected = model.by_hand(x)
     compiled = torch.compile(model, backend="eager")
+    assert isinstance(compiled, nn.Module)
     compiled(x)  # hooks put on after the first call of a compiled module do not fire
     for wrapped in (nn.DataParallel(model), compiled):
         got = capture(wrapped, x)
@@ -221,5 +235,7 @@ def test_wrapped_and_compiled_models_are_looked_into() -> None:
 
 
 def test_a_scripted_model_is_refused_with_the_next_step() -> None:
-    with pytest.raises(TypeError, match="hooks do not work on a ScriptModule; pass the eager model"):
+    with pytest.raises(
+        TypeError, match="hooks do not work on a ScriptModule; pass the eager model"
+    ):
         capture(torch.jit.script(TwoConvs()), image_tensor())

@@ -58,7 +58,9 @@ def test_golden_files_are_what_is_packed_today() -> None:
     frames = golden_frames()
     expected = {name: expectation(packed) for name, packed in frames.items()}
     text = json.dumps(expected, indent=1, allow_nan=False, sort_keys=True) + "\n"
-    if os.environ.get("CNNVIS_WRITE_GOLDEN"):  # review the change, and that of tests/js/golden.test.ts
+    if os.environ.get(
+        "CNNVIS_WRITE_GOLDEN"
+    ):  # review the change, and that of tests/js/golden.test.ts
         for name, packed in frames.items():
             (GOLDEN / name).write_bytes(packed)
         (GOLDEN / "expected.json").write_text(text)

@@ -65,7 +65,9 @@ def test_every_call_of_a_shared_layer_can_be_had() -> None:
     assert look.layer("conv").calls == 3
     with pytest.raises(ValueError, match="layer 'conv' has no call 3: it ran 3 times"):
         look.activation("conv", 3)
-    with pytest.raises(ValueError, match="layer 'unused' has no call 0: it never ran for this input"):
+    with pytest.raises(
+        ValueError, match="layer 'unused' has no call 0: it never ran for this input"
+    ):
         look.activation("unused")
 
 
@@ -173,7 +175,10 @@ class TestErrorsSayWhatToDo:
             inspect("resnet18", image_tensor())  # type: ignore[arg-type]
 
     def test_no_convolution(self) -> None:
-        with pytest.raises(ValueError, match=r'model Sequential has no convolution \(its layers are Linear\); pass layers="all"'):
+        with pytest.raises(
+            ValueError,
+            match=r'model Sequential has no convolution \(its layers are Linear\); pass layers="all"',
+        ):
             inspect(nn.Sequential(nn.Linear(3, 2)), image_tensor())
 
     def test_no_image(self) -> None:
@@ -182,7 +187,9 @@ class TestErrorsSayWhatToDo:
 
     def test_unknown_layer(self) -> None:
         look = inspect(TwoConvs(), image_tensor())
-        with pytest.raises(KeyError, match="layer 'secnd' is not one of the 2 layers .* nearest are 'second'"):
+        with pytest.raises(
+            KeyError, match="layer 'secnd' is not one of the 2 layers .* nearest are 'second'"
+        ):
             look.activation("secnd")
         with pytest.raises(ValueError, match="'secnd' is not one of the 4 layers"):
             inspect(TwoConvs(), image_tensor(), layers=["secnd"])
@@ -192,11 +199,15 @@ class TestErrorsSayWhatToDo:
             inspect(TwoConvs(), image_tensor(), layers="convs")
 
     def test_unknown_view(self) -> None:
-        with pytest.raises(ValueError, match="view 'maps' is unknown; choose one of feature_maps, filters"):
+        with pytest.raises(
+            ValueError, match="view 'maps' is unknown; choose one of feature_maps, filters"
+        ):
             inspect(TwoConvs(), image_tensor()).frame("first", "maps")
 
     def test_wrong_channels(self) -> None:
-        with pytest.raises(ForwardError, match=r"expected input\[1, 4, 32, 32\] to have 3 channels") as e:
+        with pytest.raises(
+            ForwardError, match=r"expected input\[1, 4, 32, 32\] to have 3 channels"
+        ) as e:
             inspect(TwoConvs(), image_tensor(channels=4))
         assert "none of its 2 layers had run" in str(e.value)
         assert "Check the input's shape and channels, or pass transform=" in str(e.value)
@@ -221,6 +232,18 @@ def test_the_description_is_plain_json() -> None:
     assert described["layers"][0]["padding"] == "same"
     assert described["layers"][0]["filters_shape"] == [2, 3, 3, 3]
     assert described["generation"] == 7
+
+
+@pytest.mark.parametrize(
+    "layer", [nn.Conv2d(4, 6, (3, 2), groups=2), nn.ConvTranspose2d(4, 6, 3, groups=2), nn.Conv2d(4, 4, 1)]
+)  # fmt: skip
+def test_the_described_shape_of_the_filters_is_theirs(layer: nn.Module) -> None:
+    look = inspect(nn.Sequential(layer, nn.ReLU()), image_tensor(channels=4), layers="all")
+    first, second = describe(look)["layers"]
+    assert first["filters_shape"] == list(look.filters("0").shape)
+    assert second["filters_shape"] is None
+    with pytest.raises(ValueError, match="layer '1' is a ReLU, which has no filters"):
+        look.filters("1")
 
 
 def test_find_layers_and_inspect_name_the_same_layers() -> None:

@@ -89,7 +89,9 @@ def test_tiles_do_not_see_each_other_and_layout_does_not_matter(values: torch.Te
 @given(maps(), st.integers(1, 5))
 def test_averaging_is_the_mean_of_each_block(values: torch.Tensor, factor: int) -> None:
     result = quantize(values, factor=factor)
-    assert torch.equal(result.bounds, quantize(values).bounds), "colours stay when resolution changes"
+    assert torch.equal(result.bounds, quantize(values).bounds), (
+        "colours stay when resolution changes"
+    )
     exact = values.to(torch.float64).numpy()
     tiles, height, width = exact.shape
     back = dequantize(result.codes, result.bounds).numpy()

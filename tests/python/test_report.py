@@ -1,0 +1,139 @@
+"""The report as a file; what it draws is tested in a browser."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from nets import TwoConvs, image_tensor
+from torch import nn
+
+from cnnvis import inspect
+from cnnvis.frame import unpack
+from cnnvis.report import save_html, to_html
+
+HOSTILE = ["</script><img src=x onerror=alert(1)>", "<!--<script>", "\"&'\u2028", "lone \ud800"]
+
+
+def content(page: str) -> Any:
+    (text,) = re.findall(
+        r'<script type="application/json" id="cnnvis-data">(.*?)</script>', page, re.S
+    )
+    return json.loads(text)
+
+
+def frame(data: Any, key: str) -> Any:
+    return unpack(gzip.decompress(base64.b64decode(data["frames"][key])))
+
+
+def test_every_layer_is_in_it_in_both_views_at_full_resolution() -> None:
+    look = inspect(TwoConvs(), image_tensor())
+    data = content(to_html(look))
+    assert list(data["frames"]) == [
+        "0/feature_maps/0",
+        "0/filters/0",
+        "1/feature_maps/0",
+        "1/filters/0",
+    ]
+    for index, run in enumerate(look.layers):
+        for view in ("feature_maps", "filters"):
+            kept, live = frame(data, f"{index}/{view}/0"), unpack(look.frame(run.name, view))
+            assert kept.factor == 1
+            assert np.array_equal(kept.codes, live.codes)
+            assert np.array_equal(kept.bounds, live.bounds)
+    assert data["state"] == {"layer": "first", "view": "feature_maps"}
+
+
+def test_it_fits_what_was_promised_and_every_layer_stays() -> None:
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Conv2d(3, 64, 3), nn.Conv2d(64, 256, 1), nn.Conv2d(256, 512, 3))
+    look = inspect(model, torch.rand(1, 3, 64, 64, generator=torch.Generator().manual_seed(0)))
+    whole = len(to_html(look, max_mb=100).encode())
+    empty = len(to_html(inspect(nn.Sequential(nn.Conv2d(3, 1, 1)), image_tensor(1))).encode())
+    assert whole > 3e6
+    for max_mb in (3, 1.5, empty / 1e6 + 0.05):
+        page = to_html(look, max_mb=max_mb)
+        assert len(page.encode()) <= max_mb * 1e6
+        data = content(page)
+        assert len(data["frames"]) == 6
+        for key in data["frames"]:
+            kept = frame(data, key)
+            assert len(kept.channels) >= 1
+            assert (np.diff(kept.channels) > 0).all()
+    assert frame(data, "2/filters/0").shape == (512, 256, 3, 3), "of n is still known"
+    assert len(frame(data, "2/filters/0").channels) < 512
+    with pytest.raises(ValueError, match=r"max_mb=0\.01 is too small .* of 3 layers, which needs"):
+        to_html(look, max_mb=0.01)
+
+
+def test_the_channels_that_vary_most_are_kept() -> None:
+    weights = nn.Conv2d(1000, 40, 1, bias=False)
+    with torch.no_grad():
+        weights.weight.mul_(torch.arange(40)[:, None, None, None])
+    look = inspect(nn.Sequential(weights), inputs=torch.rand(1, 1000, 2, 2))
+    kept = unpack(look.frame("0", "filters", max_bytes=12_000, cut=True))
+    assert 1 < len(kept.channels) < 12
+    assert kept.channels.tolist() == list(range(40))[-len(kept.channels) :]
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_names_and_titles_are_text(text: str) -> None:
+    model = nn.Sequential()
+    model.add_module(text.replace(".", ""), nn.Conv2d(3, 2, 1))
+    page = to_html(inspect(model, image_tensor(), labels=[text]), title=text)
+    plain = to_html(inspect(nn.Sequential(nn.Conv2d(3, 2, 1)), image_tensor()), title="plain")
+    for tag in ("<script", "</script", "<img", "<!--"):
+        assert page.count(tag) == plain.count(tag), tag
+    name = text.encode("utf-8", "replace").decode()
+    assert content(page)["metadata"]["layers"][0]["name"] == name
+
+
+def test_it_asks_for_nothing_from_elsewhere() -> None:
+    page = to_html(inspect(TwoConvs(), image_tensor()))
+    head = page[: page.index("<style>")]
+    assert "default-src &#x27;none&#x27;" in head
+    assert "unsafe" not in head
+    assert not re.search(r"(src|href)=[\"']?(https?:)?//", page)
+
+
+def test_a_file_is_replaced_only_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    look = inspect(TwoConvs(), image_tensor())
+    path = tmp_path / "report.html"
+    assert save_html(look, path) == path
+    written = path.read_bytes()
+    assert written.startswith(b"<!doctype html>")
+    assert path.stat().st_mode & 0o444 == 0o444, "readable by others, as any file"
+
+    def full(*_: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.replace", full)
+    with pytest.raises(OSError, match="No space left"):
+        save_html(look, path, title="another")
+    assert path.read_bytes() == written
+    assert list(tmp_path.iterdir()) == [path], "no temporary file stays"
+
+
+def test_a_missing_folder_is_named(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="no/such"):
+        inspect(TwoConvs(), image_tensor()).save_html(tmp_path / "no" / "such" / "report.html")
+
+
+def test_layers_without_weights_or_that_never_ran_are_no_trouble() -> None:
+    class Skips(TwoConvs):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.relu(self.first(x))
+
+    data = content(to_html(inspect(Skips(), image_tensor(), layers="all")))
+    names = [layer["name"] for layer in data["metadata"]["layers"]]
+    assert names == ["first", "relu", "second", "head"]
+    assert sorted(data["frames"]) == [
+        "0/feature_maps/0", "0/filters/0", "1/feature_maps/0", "2/filters/0", "3/filters/0",
+    ]  # fmt: skip
