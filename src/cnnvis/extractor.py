@@ -129,7 +129,7 @@ class Extractor:
     def CNN_weights(self) -> list[Tensor]:
         """The weight of each of `CNN_layers`: the live parameter, in the layout of its module.
 
-        Of a parametrised or pruned layer it is the parameter that training changes and the weight
+        Of a parametrized or pruned layer it is the parameter that training changes and the weight
         is made of; `cnnvis.layers.filters` gives what is made of it.
         """
         return [_live_weight(module) for module in self.CNN_layers]

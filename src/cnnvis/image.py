@@ -435,7 +435,7 @@ def _eight_bits(array: np.ndarray[Any, Any], notes: list[str]) -> np.ndarray[Any
 
 
 def _plain(image: Image.Image, notes: list[str]) -> Image.Image:
-    """Any mode as L or RGB: colours converted, depth scaled, transparency laid on white."""
+    """Any mode as L or RGB: colors converted, depth scaled, transparency laid on white."""
     if image.mode.startswith(("I", "F")):
         # convert() would clip at 255
         return Image.fromarray(_eight_bits(np.asarray(image), notes))

@@ -1,7 +1,7 @@
 """What a model is made of, read from its modules without running it.
 
 `find_layers` lists the layers, `filters` reads the weights of one. Both take a model as they find
-it: wrapped, shared, parametrised, lazy, quantised or cyclic; neither changes it.
+it: wrapped, shared, parametrized, lazy, quantized or cyclic; neither changes it.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ class Layer:
             the layer.
         aliases: Further names of the same module, in registration order.
         kind: What it computes. `"conv_transpose"` is the transposed ("de-") convolution.
-        type: Class name as a person knows it: `Conv2d` for a parametrised Conv2d.
+        type: Class name as a person knows it: `Conv2d` for a parametrized Conv2d.
         module: The module itself, live.
         in_channels: Channels (a Linear's features) it takes.
         out_channels: Channels (a Linear's features) it gives: the number of its filters.
@@ -73,7 +73,7 @@ class Layer:
         dilation: Distance between the kernel's taps.
         groups: Into how many parts that do not see each other the channels are split.
         bias: Whether it adds one.
-        parameters: How many numbers it holds; 0 while any of them is not initialised.
+        parameters: How many numbers it holds; 0 while any of them is not initialized.
         path: Dotted names of the containers it lies in, outermost first.
     """
 
@@ -190,7 +190,7 @@ def walk(model: nn.Module) -> Iterator[tuple[str, tuple[str, ...], nn.Module]]:
 def kind_of(module: nn.Module) -> Kind:
     """What a single module computes; `"other"` for whatever is no convolution and no Linear.
 
-    Besides torch's classes and their subclasses it knows quantised ones (their `weight` is a
+    Besides torch's classes and their subclasses it knows quantized ones (their `weight` is a
     method) and modules that hold all of a convolution: channels, kernel size, and a weight of just
     that shape.
     """
@@ -206,7 +206,7 @@ def kind_of(module: nn.Module) -> Kind:
         if _read(module, "kernel_size") is not None:
             return "conv_transpose" if _read(module, "transposed") is True else "conv"
         return "other"
-    weight = module.__dict__.get("_parameters", {}).get("weight")
+    weight = _registered(module, "_parameters").get("weight")
     taken, given = _read_int(module, "in_channels"), _read_int(module, "out_channels")
     if weight is None or is_lazy(weight) or weight.dim() < 3 or not taken or not given:
         return "other"
@@ -218,7 +218,7 @@ def kind_of(module: nn.Module) -> Kind:
 def filters(module: nn.Module) -> Tensor:
     """The weights of a layer as they are now, one filter per output channel.
 
-    Reading leaves the module as it was: parametrisations (spectral norm's power iteration too) are
+    Reading leaves the module as it was: parametrizations (spectral norm's power iteration too) are
     computed as in evaluation, without gradients; weights that torch only renews in the next forward
     pass (pruning, the older weight and spectral norms) are computed from what they are made of.
 
@@ -226,14 +226,14 @@ def filters(module: nn.Module) -> Tensor:
         module: A convolution, transposed convolution or Linear, on any device.
 
     Returns:
-        A copy on the CPU in the module's dtype (float32 where it is quantised), contiguous:
+        A copy on the CPU in the module's dtype (float32 where it is quantized), contiguous:
         (out_channels, in_channels / groups, *kernel), of a Linear (out_features, in_features). A
         transposed convolution's taps are not mirrored: tap (y, x) adds to the output that lies
         (y, x) further.
 
     Raises:
         TypeError: module is no module, or of kind `"other"`.
-        ValueError: its weights are not initialised yet, on the meta device, or split over
+        ValueError: its weights are not initialized yet, on the meta device, or split over
             processes.
     """
     _check_model(module)
@@ -247,7 +247,7 @@ def filters(module: nn.Module) -> Tensor:
     weight = _weight(module)
     if is_lazy(weight):
         raise ValueError(
-            f"filters: the weights must be initialised, received a lazy {name}; "
+            f"filters: the weights must be initialized, received a lazy {name}; "
             "run the model once on its real input, then ask again"
         )
     if weight.is_meta:
@@ -273,7 +273,7 @@ def filters(module: nn.Module) -> Tensor:
 
 
 def type_name(module: nn.Module) -> str:
-    """The class name as a person knows it: without what parametrising put around it."""
+    """The class name as a person knows it: without what parametrizing put around it."""
     if _is_quantized(module):
         # Conv2d calls itself QuantizedConv2d
         own = _read(module, "_get_name")
@@ -358,7 +358,7 @@ def _own_parameters(module: nn.Module) -> dict[str, Tensor]:
         read = {key: _read(module, key) for key in ("weight", "bias")}
         made = {key: get() for key, get in read.items() if callable(get)}
         return {key: tensor for key, tensor in made.items() if isinstance(tensor, Tensor)}
-    own = {k: p for k, p in module.__dict__.get("_parameters", {}).items() if p is not None}
+    own = {k: p for k, p in _registered(module, "_parameters").items() if p is not None}
     for key, made_by in _parametrizations(module).items():
         for k, p in made_by._parameters.items():
             if p is not None:
@@ -369,18 +369,18 @@ def _own_parameters(module: nn.Module) -> dict[str, Tensor]:
 
 
 def _children(module: nn.Module) -> list[tuple[str, nn.Module]]:
-    # quantised Linear keeps its weights in a child, a parametrisation is how a weight is made:
+    # quantized Linear keeps its weights in a child, a parametrization is how a weight is made:
     # neither is a part that the model runs. A ScriptModule's parts cannot be looked at.
     if _is_quantized(module) or isinstance(module, torch.jit.ScriptModule):
         return []
-    children = module.__dict__.get("_modules", {}).items()
+    children = _registered(module, "_modules").items()
     hidden = "parametrizations" if _parametrizations(module) else None
     return [(k, m) for k, m in children if m is not None and k != hidden]
 
 
 def _parametrizations(module: nn.Module) -> dict[str, nn.Module]:
-    """What makes a module's parametrised tensors, by their name; empty for an ordinary module."""
-    made = module.__dict__.get("_modules", {}).get("parametrizations")
+    """What makes a module's parametrized tensors, by their name; empty for an ordinary module."""
+    made = _registered(module, "_modules").get("parametrizations")
     return dict(made.items()) if isinstance(made, nn.ModuleDict) else {}
 
 
@@ -404,8 +404,14 @@ def _wrapped_key(module: nn.Module) -> str | None:
     if wrapper is None:
         return None
     # with a second child its names could collide with the wrapped module's
-    modules = module.__dict__.get("_modules", {})
+    modules = _registered(module, "_modules")
     return _WRAPPERS[wrapper] if list(modules) == [_WRAPPERS[wrapper]] else None
+
+
+def _registered(module: nn.Module, kind: str) -> dict[str, Any]:
+    """What a module registered; nothing where __init__ never ran, and of TorchScript."""
+    found = module.__dict__.get(kind)
+    return found if isinstance(found, dict) else {}
 
 
 def _read(module: nn.Module, name: str) -> Any:
