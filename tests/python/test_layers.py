@@ -438,7 +438,7 @@ def normed(kind: str) -> nn.Module:
         if kind == "spectral":
             return parametrizations.spectral_norm(conv)
         if kind == "weight":
-            return parametrizations.weight_norm(conv)
+            return cast(nn.Module, parametrizations.weight_norm(conv))
         if kind == "old spectral":
             return cast(nn.Module, nn.utils.spectral_norm(conv))
         if kind == "old weight":
