@@ -1,0 +1,91 @@
+/** Sentences about a layer and its values: the words of the view in one place. */
+
+import { count, perAxis, times, withError } from "./format.js";
+import { codeAt, dequantize, errorOf, FILTERS, type Frame, type View } from "./frame.js";
+import type { Cell } from "./layout.js";
+import type { Scene } from "./scene.js";
+import { bestOf, type State } from "./state.js";
+import type { Layer } from "./wire.js";
+
+/** What one tile is called. */
+export function tileWord(view: View): string {
+  return view === FILTERS ? "filter" : "channel";
+}
+
+/** `7×7 /2`: the kernel, and the stride where it is not 1. */
+export function kernelText({ kernelSize, stride, dilation, groups }: Layer): string {
+  const parts = kernelSize.length > 0 ? [times(kernelSize)] : [];
+  if (stride.some((step) => step !== 1)) parts.push(`/${perAxis(stride)}`);
+  if (dilation.some((step) => step !== 1)) parts.push(`dilation ${perAxis(dilation)}`);
+  if (groups > 1) parts.push(`${groups} groups`);
+  return parts.join(" ");
+}
+
+export function channelsText({ inChannels, outChannels }: Layer): string {
+  return inChannels === null || outChannels === null ? "" : `${inChannels}→${outChannels}`;
+}
+
+/** The size of a map: the output's shape without batch and channels. */
+export function mapText({ outputShapes }: Layer): string {
+  const [shape] = outputShapes;
+  return shape === undefined || shape.length < 3 ? "" : times(shape.slice(2));
+}
+
+/** All that is known of a layer, in one line. */
+export function layerText(layer: Layer): string {
+  return [
+    [layer.type, kernelText(layer)].filter(Boolean).join(" "),
+    channelsText(layer),
+    mapText(layer),
+    layer.parameters > 0 ? `${count(layer.parameters)} parameters` : "",
+    layer.macs === null ? "" : `${count(layer.macs)} multiply-adds`,
+    layer.calls > 1 ? `first of ${layer.calls} calls` : "",
+  ]
+    .filter(Boolean)
+    .join(" · ");
+}
+
+/** Where a value is: `channel 12 · row 40 · column 7`. */
+export function placeText({ frame, order, arrangement }: Scene, layer: Layer | null, cell: Cell): string {
+  const channel = frame.channels[order[cell.position]];
+  const parts = [`${tileWord(frame.view)} ${channel}`];
+  if (frame.view === FILTERS) {
+    if (arrangement !== "color") parts.push(...kernelPlace(layer, channel, cell.plane));
+  } else if (frame.shape.planes > 1) {
+    parts.push(`depth ${cell.plane}`);
+  }
+  if (frame.shape.height > 1) parts.push(`row ${cell.row}`);
+  parts.push(`column ${cell.column}`);
+  return parts.join(" · ");
+}
+
+/** The value there, with how far it can be off; three of them for a filter that is shown in color. */
+export function valueText(state: Readonly<State>, { frame, order, arrangement }: Scene, cell: Cell): string {
+  const best = bestOf(state, frame, order[cell.position]);
+  const at = (plane: number) => numberText(best.frame, best.tile, plane, cell);
+  const value =
+    arrangement === "color" ? `red ${at(0)} · green ${at(1)} · blue ${at(2)}` : `value ${at(cell.plane)}`;
+  const { factor } = best.frame;
+  return factor > 1 ? `${value} · mean of ${blockText(best.frame)}` : value;
+}
+
+/** How many values one code averages: `2×2`, or `1×2` for maps of one row. */
+export function blockText({ factor, shape }: Frame): string {
+  return times([Math.min(factor, shape.height), Math.min(factor, shape.width)]);
+}
+
+function numberText(frame: Frame, tile: number, plane: number, { row, column }: Cell): string {
+  const value = dequantize(frame, tile, codeAt(frame, tile, plane, row, column));
+  return Number.isNaN(value) ? "not finite" : withError(value, errorOf(frame, tile));
+}
+
+/** Which input channel a kernel reads, and which slice in depth it is. */
+function kernelPlace(layer: Layer | null, channel: number, plane: number): string[] {
+  const [, inputs, depth] = layer?.filtersShape ?? [];
+  const slices = (layer?.filtersShape?.length ?? 0) === 5 ? depth : 1;
+  const own = Math.floor(plane / slices);
+  const group = layer?.outChannels ? Math.floor((channel * layer.groups) / layer.outChannels) : 0;
+  const parts = [`input channel ${group * (inputs ?? 0) + own}`];
+  if (slices > 1) parts.push(`depth ${plane % slices}`);
+  return parts;
+}

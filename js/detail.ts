@@ -1,0 +1,94 @@
+import { Cache } from "./cache.js";
+import { type Frame, tileSize } from "./frame.js";
+import { positionsIn } from "./layout.js";
+import type { Source } from "./source.js";
+import { currentTransform, type Detail, isWanted, type State, type ViewerStore } from "./state.js";
+import { invert } from "./transform.js";
+
+/** Bytes of one answer, and of all that is asked for while the picture stays where it is. */
+const ANSWER = 0.95 * 2 ** 20;
+const SCREENFUL = 6 * 2 ** 20;
+const BUDGET = 32 * 2 ** 20;
+/** Milliseconds: how long the picture must rest, and how long an answer may take. */
+const REST = 150;
+const PATIENCE = 10_000;
+
+/** Where a frame holds averages and the zoom shows more than they hold, asks for the values on the screen. */
+export function followDetail(store: ViewerStore, source: Source, signal: AbortSignal): void {
+  if (!source.live) return;
+  let of: Frame | null = null;
+  let known = new Cache<number, Detail>(BUDGET);
+  let refused = new Set<number>();
+  let request: AbortController | null = null;
+  let resting: ReturnType<typeof setTimeout> | undefined;
+
+  function start(): void {
+    clearTimeout(resting);
+    if (store.state.frame !== of) {
+      of = store.state.frame;
+      known = new Cache(BUDGET);
+      refused = new Set();
+      request?.abort(new Error("no longer wanted"));
+      request = null;
+      if (store.state.details.size > 0) store.set({ details: new Map() });
+    }
+    if (of !== null && of.factor > 1) resting = setTimeout(ask, REST);
+  }
+
+  async function ask(): Promise<void> {
+    if (request !== null || of === null) return;
+    const frame = of;
+    const missing = lacking(store.state).filter((channel) => !refused.has(channel));
+    const channels = missing.slice(0, Math.max(1, Math.floor(ANSWER / tileSize(frame.shape))));
+    if (channels.length === 0) return;
+    const mine = new AbortController();
+    request = mine;
+    const timer = setTimeout(() => {
+      store.set({ quiet: true });
+      mine.abort(new Error("no answer"));
+    }, PATIENCE);
+    try {
+      const { layer, view, call } = frame;
+      const answer = await source.detail({ layer, view, call, channels, factor: 1 }, mine.signal);
+      if (of !== frame || mine.signal.aborted) return;
+      for (const channel of channels) refused.add(channel);
+      answer.channels.forEach((channel, tile) => {
+        refused.delete(channel);
+        known.set(channel, { frame: answer, tile, byteLength: answer.byteLength / answer.tiles });
+      });
+      store.set({ details: new Map(known.entries()), quiet: false });
+      resting = setTimeout(ask, 0);
+    } catch {
+      // What the kernel refuses once, it is not asked again; what it did not answer, when the picture moves.
+      if (of === frame && !mine.signal.aborted) for (const channel of channels) refused.add(channel);
+    } finally {
+      clearTimeout(timer);
+      if (request === mine) request = null;
+    }
+  }
+
+  store.on(["frame", "transform", "scene"], start, signal);
+  signal.addEventListener("abort", () => {
+    clearTimeout(resting);
+    request?.abort(new Error("view closed"));
+  });
+}
+
+/** The channels on the screen whose values are needed and not here; none while they would be too many. */
+export function lacking(state: Readonly<State>): number[] {
+  const { frame, scene, viewport, details } = state;
+  const t = currentTransform(state);
+  if (frame === null || scene === null || t === null || scene.frame !== frame || !isWanted(frame, state))
+    return [];
+  if (frame.factor === 1 || t.k * viewport.ratio * frame.factor <= 1.25) return [];
+  const corner = invert(t, { x: 0, y: 0 });
+  const visible = positionsIn(scene.layout, {
+    ...corner,
+    width: viewport.width / t.k,
+    height: viewport.height / t.k,
+  });
+  if (visible.length * tileSize(frame.shape) > SCREENFUL) return [];
+  return visible
+    .map((position) => frame.channels[scene.order[position]])
+    .filter((channel) => !details.has(channel));
+}

@@ -1,0 +1,27 @@
+type Child = Node | string;
+
+interface Attributes {
+  class?: string;
+  /** Set as attributes. A false one is left out, a true one is empty. */
+  [name: string]: string | number | boolean | undefined;
+}
+
+/** An element with attributes and children; strings become text and never markup. */
+export function element<Tag extends keyof HTMLElementTagNameMap>(
+  tag: Tag,
+  attributes: Attributes = {},
+  ...children: Child[]
+): HTMLElementTagNameMap[Tag] {
+  const node = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (value === undefined || value === false) continue;
+    node.setAttribute(name, value === true ? "" : String(value));
+  }
+  node.append(...children);
+  return node;
+}
+
+/** Sets the text only where it changes, so that what reads it aloud hears news only. */
+export function setText(node: Node, text: string): void {
+  if (node.textContent !== text) node.textContent = text;
+}

@@ -1,0 +1,62 @@
+import { type Arrival, arrivalOf, type FrameKey, type Source } from "./source.js";
+import { readTraits, type Synced } from "./wire.js";
+
+/** What a report page holds; `frames` maps "<index of the layer>/<view>/<call>" to base64 of gzipped frames. */
+export interface Embedded {
+  readonly metadata: unknown;
+  readonly picture: string;
+  readonly state: Record<string, unknown>;
+  readonly frames: Record<string, string>;
+}
+
+/** A source that has all it will ever have: a report, frozen from one look at a model. */
+export function embeddedSource({ metadata, picture, state, frames }: Embedded): Source {
+  const values: Record<string, unknown> = { ...state, metadata, picture, problem: "" };
+  const changeListeners = new Set<(patch: Partial<Synced>) => void>();
+  const frameListeners = new Set<(arrival: Arrival) => void>();
+
+  const read = () => readTraits((name) => values[name]);
+  const names = read().metadata.layers.map((layer) => layer.name);
+
+  async function load({ layer, view, call }: FrameKey): Promise<Arrival> {
+    const key = `${names.indexOf(layer)}/${view}/${call}`;
+    if (!Object.hasOwn(frames, key)) {
+      return { failure: "This report does not hold this view of the layer.", absent: true };
+    }
+    try {
+      return arrivalOf(await gunzip(frames[key]));
+    } catch {
+      return { failure: "This part of the report is damaged and cannot be read.", absent: false };
+    }
+  }
+
+  return {
+    live: false,
+    read,
+    choose(choice) {
+      Object.assign(values, choice);
+      for (const listener of changeListeners) listener(choice);
+    },
+    onChange: (listener, signal) => add(changeListeners, listener, signal),
+    want(key) {
+      void load(key).then((arrival) => {
+        // A failure is about what was asked for; by now something else may be wanted.
+        if (!("frame" in arrival) && (values.layer !== key.layer || values.view !== key.view)) return;
+        for (const listener of frameListeners) listener(arrival);
+      });
+    },
+    onFrame: (listener, signal) => add(frameListeners, listener, signal),
+    detail: () => Promise.reject(new Error("A report has no kernel to ask.")),
+  };
+}
+
+function add<Listener>(listeners: Set<Listener>, listener: Listener, signal: AbortSignal): void {
+  listeners.add(listener);
+  signal.addEventListener("abort", () => listeners.delete(listener), { once: true });
+}
+
+async function gunzip(base64: string): Promise<Uint8Array> {
+  const bytes = Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
+  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
+  return new Uint8Array(await new Response(stream).arrayBuffer());
+}

@@ -1,0 +1,77 @@
+import { Cache } from "./cache.js";
+import { FEATURE_MAPS, FILTERS, type Frame } from "./frame.js";
+import type { Source } from "./source.js";
+import { currentLayer, keyOf, type State, type ViewerStore, wanted } from "./state.js";
+
+/** Bytes of frames that a view keeps, to draw a layer seen before at once. */
+const BUDGET = 48 * 2 ** 20;
+/** Milliseconds without an answer after which a view says so. */
+const PATIENCE = 10_000;
+
+/**
+ * Carries what the source says into the store, and sees to it that the store's frame becomes the one wanted:
+ * from the cache when it was seen before, else from the source.
+ */
+export function feed(store: ViewerStore, source: Source, signal: AbortSignal): void {
+  const cache = new Cache<string, Frame>(BUDGET);
+  let waiting: ReturnType<typeof setTimeout> | undefined;
+
+  function showWanted(): void {
+    const { state } = store;
+    clearTimeout(waiting);
+    const key = wanted(state);
+    const frame = cache.get(keyOf(key));
+    if (frame !== undefined) {
+      store.set({ frame, status: { kind: "ready" }, quiet: false });
+      return;
+    }
+    const reason = impossible(state);
+    if (reason !== null) {
+      store.set({ frame: null, status: reason });
+      return;
+    }
+    store.set({ status: { kind: "loading" } });
+    if (state.metadata.layers.length === 0) return;
+    waiting = setTimeout(() => store.set({ quiet: source.live }), PATIENCE);
+    source.want(key);
+  }
+
+  source.onChange((patch) => store.set(patch), signal);
+  source.onFrame((arrival) => {
+    const { state } = store;
+    if ("frame" in arrival) {
+      if (arrival.frame.generation < state.metadata.generation) return;
+      cache.set(keyOf(arrival.frame), arrival.frame);
+      showIfNews(arrival.frame);
+    } else if (state.status.kind !== "ready") {
+      clearTimeout(waiting);
+      store.set({ frame: null, status: { kind: arrival.absent ? "empty" : "error", text: arrival.failure } });
+    }
+  }, signal);
+  store.on(["metadata", "layer", "view"], showWanted, signal);
+  signal.addEventListener("abort", () => clearTimeout(waiting), { once: true });
+  showWanted();
+
+  function showIfNews(frame: Frame): void {
+    if (keyOf(frame) === keyOf(wanted(store.state))) {
+      clearTimeout(waiting);
+      store.set({ frame, status: { kind: "ready" }, quiet: false });
+    }
+  }
+}
+
+/** Why no frame can come for what is wanted; null when one can. */
+function impossible(state: Readonly<State>): State["status"] | null {
+  const { metadata, view } = state;
+  if (metadata.mismatch) return { kind: "error", text: metadata.mismatch };
+  if (metadata.layers.length === 0) return null;
+  const layer = currentLayer(state);
+  if (layer === null) return { kind: "empty", text: `There is no layer “${state.layer}”.` };
+  if (view === FEATURE_MAPS && !layer.ran) {
+    return { kind: "empty", text: "This layer did not run for this input, so it has no feature maps." };
+  }
+  if (view === FILTERS && layer.filtersShape === null) {
+    return { kind: "empty", text: "This layer has no filters." };
+  }
+  return null;
+}

@@ -1,0 +1,69 @@
+/** Numbers and shapes as people read them. Signs are hyphens, so that a copied number is still a number. */
+
+/**
+ * A value with no more digits than its error leaves meaning: `0.314 ± 0.002`.
+ *
+ * @param error how far the value can be off; 0 for an exact one.
+ */
+export function withError(value: number, error: number): string {
+  if (!(error > 0)) return plain(value);
+  const leading = Math.floor(Math.log10(error));
+  // Rounding may carry to the next power of ten: 0.096 is 0.1.
+  const decimals = Math.max(0, -Math.floor(Math.log10(Number(error.toExponential(0)))));
+  if (leading >= 5 || leading < -7) return `${scientific(value, error)} ± ${error.toExponential(0)}`;
+  return `${unsignZero(value.toFixed(decimals))} ± ${error.toFixed(decimals)}`;
+}
+
+/** A value in about four digits, short enough for a legend. */
+export function plain(value: number): string {
+  if (Number.isNaN(value)) return "–";
+  if (!Number.isFinite(value)) return value > 0 ? "∞" : "-∞";
+  const size = Math.abs(value);
+  if (value === 0) return "0";
+  if (size >= 1e5 || size < 1e-3) return trimmed(value.toExponential(2));
+  return trimmed(value.toPrecision(size >= 1000 ? Math.ceil(Math.log10(size + 1)) : 3));
+}
+
+export function percent(share: number): string {
+  if (Number.isNaN(share)) return "–";
+  const points = share * 100;
+  // Never "0 %" or "100 %" for what is only nearly so.
+  if (points > 0 && points < 0.1) return "<0.1 %";
+  if (points < 100 && points > 99.9) return ">99.9 %";
+  return `${trimmed(points.toFixed(1))} %`;
+}
+
+/** 1234567 as 1.23 M. */
+export function count(n: number): string {
+  for (const [size, suffix] of [
+    [1e12, "T"],
+    [1e9, "G"],
+    [1e6, "M"],
+    [1e3, "k"],
+  ] as const) {
+    if (n >= size) return `${trimmed((n / size).toPrecision(3))} ${suffix}`;
+  }
+  return String(n);
+}
+
+export function times(sizes: readonly number[]): string {
+  return sizes.join("×");
+}
+
+/** A size in each direction, written once where all are equal. */
+export function perAxis(sizes: readonly number[]): string {
+  return sizes.every((size) => size === sizes[0]) ? String(sizes[0]) : times(sizes);
+}
+
+function scientific(value: number, error: number): string {
+  const digits = value === 0 ? 0 : Math.floor(Math.log10(Math.abs(value))) - Math.floor(Math.log10(error));
+  return value.toExponential(Math.min(20, Math.max(0, digits)));
+}
+
+function trimmed(number: string): string {
+  return number.replace(/(\.\d*?)0+(?=$|e)/, "$1").replace(/\.(?=$|e)/, "");
+}
+
+function unsignZero(number: string): string {
+  return /^-0(\.0*)?$/.test(number) ? number.slice(1) : number;
+}

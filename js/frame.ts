@@ -1,0 +1,226 @@
+/**
+ * The mirror of frame.py: a frame's bytes to arrays. A frame is a safetensors file in memory: eight bytes with
+ * the length of a JSON header (little-endian), the header, and the bytes that it describes.
+ */
+export const PROTOCOL = "1";
+
+export const FEATURE_MAPS = "feature_maps";
+export const FILTERS = "filters";
+export type View = typeof FEATURE_MAPS | typeof FILTERS;
+
+/** Why some bytes are no frame, in a sentence that can be shown. */
+export class FrameError extends Error {
+  override name = "FrameError";
+}
+
+/** The sizes of a layer's tiles at full resolution. */
+export interface Shape {
+  readonly tiles: number;
+  readonly planes: number;
+  readonly height: number;
+  readonly width: number;
+}
+
+export type Statistic = "mean" | "std" | "zeros" | "nonfinite";
+
+/** One layer in one view. What is indexed by `tile` counts the tiles of this frame, not the layer's channels. */
+export interface Frame {
+  readonly layer: string;
+  readonly view: View;
+  readonly call: number;
+  readonly generation: number;
+  /** The index of the image in the batch. */
+  readonly image: number;
+  readonly shape: Shape;
+  /** Each code is the mean of `factor` x `factor` values. */
+  readonly factor: number;
+  readonly tiles: number;
+  /** Codes per plane, in each direction. */
+  readonly codeHeight: number;
+  readonly codeWidth: number;
+  readonly codes: Uint8Array;
+  /** lo and hi of each tile, in turn. */
+  readonly bounds: Float32Array;
+  readonly stats: Float32Array;
+  readonly statNames: readonly string[];
+  readonly channels: Int32Array;
+  readonly byteLength: number;
+}
+
+interface Tensor {
+  readonly shape: readonly number[];
+  readonly bytes: Uint8Array;
+}
+
+/**
+ * Reads a frame.
+ *
+ * @param bytes may start anywhere in its buffer; the codes stay where they are, the rest is copied.
+ * @throws FrameError for anything that is not a frame of this protocol.
+ */
+export function parseFrame(bytes: Uint8Array): Frame {
+  const { header, body } = readHeader(bytes);
+  const meta = object(header.__metadata__, "__metadata__");
+  if (meta.protocol !== PROTOCOL) {
+    throw new FrameError(`The frame speaks protocol ${meta.protocol}, this page protocol ${PROTOCOL}.`);
+  }
+  const codes = tensor(header, body, "codes", "U8", 3);
+  const bounds = tensor(header, body, "bounds", "F32", 2);
+  const stats = tensor(header, body, "stats", "F32", 2);
+  const channels = tensor(header, body, "channels", "I32", 1);
+  const [tiles, rows, codeWidth] = codes.shape;
+  const shape = fullShape(meta);
+  const factor = positive(meta.factor, "factor");
+  const statNames = strings(meta.stats, "stats");
+  const codeHeight = Math.ceil(shape.height / factor);
+  expect(
+    codeWidth === Math.ceil(shape.width / factor),
+    `codes of ${Math.ceil(shape.width / factor)} columns`,
+  );
+  expect(rows === shape.planes * codeHeight, `codes of ${shape.planes * codeHeight} rows`);
+  expect(tiles <= shape.tiles, `no more than ${shape.tiles} tiles`);
+  expect(bounds.shape[0] === tiles && bounds.shape[1] === 2, `bounds of shape (${tiles}, 2)`);
+  expect(stats.shape[0] === tiles && stats.shape[1] === statNames.length, `stats of ${tiles} tiles`);
+  expect(channels.shape[0] === tiles, `${tiles} channels`);
+  expect(meta.view === FEATURE_MAPS || meta.view === FILTERS, "a known view");
+  return {
+    layer: String(meta.layer),
+    view: meta.view as View,
+    call: whole(meta.call, "call"),
+    generation: whole(meta.generation, "generation"),
+    image: whole(meta.image, "image"),
+    shape,
+    factor,
+    tiles,
+    codeHeight,
+    codeWidth,
+    codes: codes.bytes,
+    bounds: new Float32Array(aligned(bounds.bytes)),
+    stats: new Float32Array(aligned(stats.bytes)),
+    statNames,
+    channels: new Int32Array(aligned(channels.bytes)),
+    byteLength: bytes.byteLength,
+  };
+}
+
+/** The value that a code of a tile stands for; NaN where it was not finite. */
+export function dequantize(frame: Frame, tile: number, code: number): number {
+  if (code === 0) return Number.NaN;
+  const lo = frame.bounds[2 * tile];
+  const hi = frame.bounds[2 * tile + 1];
+  return lo + ((hi - lo) * (code - 1)) / 254;
+}
+
+/** How far a value of this tile can be from what the model computed. */
+export function errorOf(frame: Frame, tile: number): number {
+  return (frame.bounds[2 * tile + 1] - frame.bounds[2 * tile]) / 508;
+}
+
+/** The code at a row and a column of the layer's full resolution. */
+export function codeAt(frame: Frame, tile: number, plane: number, row: number, column: number): number {
+  const y =
+    tile * frame.shape.planes * frame.codeHeight + plane * frame.codeHeight + Math.floor(row / frame.factor);
+  return frame.codes[y * frame.codeWidth + Math.floor(column / frame.factor)];
+}
+
+export function statistic(frame: Frame, tile: number, name: Statistic): number {
+  const column = frame.statNames.indexOf(name);
+  return column < 0 ? Number.NaN : frame.stats[tile * frame.statNames.length + column];
+}
+
+/** How many values a tile has at full resolution. */
+export function tileSize(shape: Shape): number {
+  return shape.planes * shape.height * shape.width;
+}
+
+function readHeader(bytes: Uint8Array): { header: Record<string, unknown>; body: Uint8Array } {
+  if (bytes.byteLength < 8)
+    throw new FrameError(`A frame has at least 8 bytes, this has ${bytes.byteLength}.`);
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const length = view.getUint32(0, true);
+  if (view.getUint32(4, true) !== 0 || 8 + length > bytes.byteLength) {
+    throw new FrameError(`The frame's header ends after its ${bytes.byteLength} bytes.`);
+  }
+  let header: unknown;
+  try {
+    header = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes.subarray(8, 8 + length)));
+  } catch {
+    throw new FrameError("The frame's header is not JSON.");
+  }
+  return { header: object(header, "header"), body: bytes.subarray(8 + length) };
+}
+
+const BYTES_PER_ELEMENT: Record<string, number> = { U8: 1, F32: 4, I32: 4 };
+
+function tensor(
+  header: Record<string, unknown>,
+  body: Uint8Array,
+  name: string,
+  dtype: string,
+  rank: number,
+): Tensor {
+  const entry = object(header[name], name);
+  const { shape, data_offsets: offsets } = entry;
+  expect(entry.dtype === dtype, `${name} of dtype ${dtype}`);
+  expect(isSizes(shape) && shape.length === rank, `${name} of ${rank} dimensions`);
+  expect(isSizes(offsets) && offsets.length === 2, `two offsets of ${name}`);
+  const [start, end] = offsets;
+  const size = shape.reduce((product, n) => product * n, BYTES_PER_ELEMENT[dtype]);
+  expect(start <= end && end <= body.byteLength, `${name} within the frame`);
+  expect(end - start === size, `${size} bytes of ${name}`);
+  return { shape, bytes: body.subarray(start, end) };
+}
+
+function fullShape(meta: Record<string, unknown>): Shape {
+  const sizes = json(meta.shape, "shape");
+  expect(isSizes(sizes) && sizes.length === 4, "a shape of four sizes");
+  const [tiles, planes, height, width] = sizes;
+  return { tiles, planes, height, width };
+}
+
+/** A copy in a buffer of its own: 32-bit views must start at a multiple of four. */
+function aligned(bytes: Uint8Array): ArrayBuffer {
+  return bytes.slice().buffer as ArrayBuffer;
+}
+
+function expect(condition: boolean, what: string): asserts condition {
+  if (!condition) throw new FrameError(`The frame is malformed: expected ${what}.`);
+}
+
+function object(value: unknown, what: string): Record<string, unknown> {
+  expect(typeof value === "object" && value !== null && !Array.isArray(value), `an object as ${what}`);
+  return value as Record<string, unknown>;
+}
+
+function isSizes(value: unknown): value is number[] {
+  return Array.isArray(value) && value.every((n) => Number.isSafeInteger(n) && n >= 0);
+}
+
+function strings(value: unknown, what: string): string[] {
+  const list = json(value, what);
+  expect(Array.isArray(list), `a list as ${what}`);
+  return list.map(String);
+}
+
+function json(value: unknown, what: string): unknown {
+  try {
+    return JSON.parse(String(value));
+  } catch {
+    throw new FrameError(`The frame is malformed: ${what} is not JSON.`);
+  }
+}
+
+function whole(value: unknown, what: string): number {
+  const number = Number(value);
+  expect(
+    typeof value === "string" && value !== "" && Number.isSafeInteger(number),
+    `a whole number as ${what}`,
+  );
+  return number;
+}
+
+function positive(value: unknown, what: string): number {
+  const number = whole(value, what);
+  expect(number >= 1, `${what} of at least 1`);
+  return number;
+}

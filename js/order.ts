@@ -1,0 +1,31 @@
+import { type Frame, statistic } from "./frame.js";
+import type { Sort } from "./wire.js";
+
+/**
+ * The frame's tiles in the order in which they are shown: by channel, or the largest first. Equal ones, and
+ * those without a number, keep the order of their channels.
+ */
+export function order(frame: Frame, sort: Sort): Int32Array {
+  const keys = Float64Array.from({ length: frame.tiles }, (_, tile) => sortKey(frame, tile, sort));
+  return Int32Array.from({ length: frame.tiles }, (_, tile) => tile).sort(
+    (a, b) => compare(keys[b], keys[a]) || frame.channels[a] - frame.channels[b] || a - b,
+  );
+}
+
+/** The inverse: at which position each tile is. */
+export function positions(order: Int32Array): Int32Array {
+  const result = new Int32Array(order.length);
+  for (let position = 0; position < order.length; position++) result[order[position]] = position;
+  return result;
+}
+
+function sortKey(frame: Frame, tile: number, sort: Sort): number {
+  const key =
+    sort === "index" ? 0 : sort === "max" ? frame.bounds[2 * tile + 1] : statistic(frame, tile, sort);
+  return Number.isNaN(key) ? Number.NEGATIVE_INFINITY : key;
+}
+
+// Not a difference, which is NaN for two infinities.
+function compare(a: number, b: number): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}

@@ -1,0 +1,156 @@
+import { tileWord } from "../describe.js";
+import { element, setText } from "../dom.js";
+import { count, percent, plain, times } from "../format.js";
+import { FILTERS, type Frame, statistic } from "../frame.js";
+import { isEmpty, layerRange, nonfiniteCount, tileRange } from "../ranges.js";
+import { isWanted, type ViewerStore } from "../state.js";
+
+/** CSS pixels: a narrower view starts with the inspector folded. */
+const NARROW = 640;
+
+/** What the model saw and said, the numbers of the picked channel, and what there is to note. */
+export function inspectorPanel(store: ViewerStore, signal: AbortSignal): HTMLElement {
+  const numbers = fold("Layer");
+  const table = element("dl", { class: "cnnvis-numbers" });
+  numbers.body.append(table);
+
+  const input = fold("Input");
+  const image = element("img", { class: "cnnvis-picture", alt: "What the model saw" });
+  const shape = element("p", { class: "cnnvis-shape" });
+  const preprocessing = element("p", { class: "cnnvis-note" });
+  const predictions = element("ol", { class: "cnnvis-predictions", "aria-label": "Predictions" });
+  input.body.append(
+    element("div", { class: "cnnvis-input" }, image, element("div", {}, shape, preprocessing)),
+    predictions,
+  );
+
+  const notes = fold("Notes");
+  const noteList = element("ul", { class: "cnnvis-notes" });
+  notes.body.append(noteList);
+
+  const panel = element(
+    "aside",
+    { class: "cnnvis-inspector", "aria-label": "Inspector" },
+    numbers.element,
+    input.element,
+    notes.element,
+  );
+
+  function showNumbers(): void {
+    const { state } = store;
+    const frame = state.frame !== null && isWanted(state.frame, state) ? state.frame : null;
+    const channel = state.channels.at(-1);
+    const tile = frame === null || channel === undefined ? -1 : frame.channels.indexOf(channel);
+    const isPicked = frame !== null && tile >= 0;
+    const word = tileWord(state.view);
+    setText(numbers.title, isPicked ? `${word[0].toUpperCase()}${word.slice(1)} ${channel}` : "Layer");
+    const rows = frame === null ? [] : isPicked ? tileNumbers(frame, tile) : layerNumbers(frame);
+    table.replaceChildren(
+      ...rows.map(([name, value]) => element("div", {}, element("dt", {}, name), element("dd", {}, value))),
+    );
+    numbers.element.hidden = frame === null;
+  }
+
+  function showInput(): void {
+    const { metadata, picture } = store.state;
+    image.hidden = picture === "";
+    if (picture === "") image.removeAttribute("src");
+    else if (image.getAttribute("src") !== picture) image.src = picture;
+    setText(shape, times(metadata.input.shape));
+    setText(preprocessing, metadata.input.preprocessing);
+    predictions.hidden = metadata.predictions.length === 0;
+    predictions.replaceChildren(
+      ...metadata.predictions.slice(0, 5).map(({ label, probability }) => {
+        const bar = element("i", {});
+        bar.style.width = `${Math.min(1, Math.max(0, probability)) * 100}%`;
+        const text = element("span", { class: "cnnvis-label" }, label);
+        text.title = label;
+        return element("li", {}, text, element("span", { class: "cnnvis-odds" }, percent(probability)), bar);
+      }),
+    );
+    input.element.hidden = picture === "" && metadata.input.shape.length === 0;
+  }
+
+  function showNotes(): void {
+    const { metadata, layer } = store.state;
+    const own = metadata.layers.find(({ name }) => name === layer)?.notes ?? [];
+    const others = metadata.notes.filter((note) => note.layer === null || note.layer === layer);
+    const texts = [...new Set([...own, ...others.map(({ text }) => text)])];
+    noteList.replaceChildren(...texts.map((text) => element("li", {}, text)));
+    notes.element.hidden = texts.length === 0;
+  }
+
+  const first = new AbortController();
+  store.on(
+    ["viewport"],
+    () => {
+      if (panel.offsetWidth === 0) return;
+      first.abort();
+      const root = panel.closest<HTMLElement>(".cnnvis");
+      if (root !== null && root.clientWidth < NARROW) input.element.open = notes.element.open = false;
+    },
+    first.signal,
+  );
+  signal.addEventListener("abort", () => first.abort(), { once: true });
+  store.on(["frame", "channels", "layer", "view", "metadata"], showNumbers, signal);
+  store.on(["metadata", "picture"], showInput, signal);
+  store.on(["metadata", "layer"], showNotes, signal);
+  showNumbers();
+  showInput();
+  showNotes();
+  return panel;
+}
+
+type Row = readonly [name: string, value: string];
+
+function tileNumbers(frame: Frame, tile: number): Row[] {
+  const { lo, hi } = tileRange(frame, tile);
+  const bad = statistic(frame, tile, "nonfinite");
+  return [
+    ...extremes(frame, isEmpty(frame, tile) ? null : { lo, hi }),
+    ["mean", plain(statistic(frame, tile, "mean"))],
+    ["deviation", plain(statistic(frame, tile, "std"))],
+    ["zeros", percent(statistic(frame, tile, "zeros"))],
+    ...(bad > 0 ? [["not finite", count(bad)] as const] : []),
+  ];
+}
+
+function layerNumbers(frame: Frame): Row[] {
+  const bad = nonfiniteCount(frame);
+  const all = Array.from({ length: frame.tiles }, (_, tile) => tile);
+  const dead = all.filter((tile) => statistic(frame, tile, "zeros") === 1).length;
+  return [
+    ...extremes(frame, layerRange(frame, false)),
+    ["mean", plain(average(all.map((tile) => statistic(frame, tile, "mean"))))],
+    ["zeros", percent(average(all.map((tile) => statistic(frame, tile, "zeros"))))],
+    [`all-zero ${tileWord(frame.view)}s`, String(dead)],
+    ...(bad > 0 ? [["not finite", count(bad)] as const] : []),
+  ];
+}
+
+// The bounds of filters are symmetric: they tell the largest weight, not the least and the greatest.
+function extremes(frame: Frame, range: { lo: number; hi: number } | null): Row[] {
+  const suffix = frame.factor > 1 ? " (of means)" : "";
+  if (frame.view === FILTERS) return [[`largest |w|${suffix}`, range === null ? "–" : plain(range.hi)]];
+  return [
+    [`min${suffix}`, range === null ? "–" : plain(range.lo)],
+    [`max${suffix}`, range === null ? "–" : plain(range.hi)],
+  ];
+}
+
+function average(values: number[]): number {
+  const known = values.filter((value) => Number.isFinite(value));
+  return known.reduce((sum, value) => sum + value, 0) / known.length;
+}
+
+function fold(title: string): { element: HTMLDetailsElement; title: HTMLElement; body: HTMLElement } {
+  const text = element("span", {}, title);
+  const body = element("div", { class: "cnnvis-fold-body" });
+  const details = element(
+    "details",
+    { class: "cnnvis-fold", open: true },
+    element("summary", {}, text),
+    body,
+  );
+  return { element: details, title: text, body };
+}

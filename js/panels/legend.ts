@@ -1,0 +1,93 @@
+import { colorAt } from "../colormaps.js";
+import { tileWord } from "../describe.js";
+import { element, setText } from "../dom.js";
+import { plain } from "../format.js";
+import { FILTERS, type Frame } from "../frame.js";
+import { nonfiniteCount, type Range, tileRange } from "../ranges.js";
+import { lookOf, pickedPositions, type Scene } from "../scene.js";
+import { bestOf, isWanted, type State, type ViewerStore } from "../state.js";
+
+const STOPS = 24;
+
+/** What the colors mean: a bar with the values at its ends, and at zero where that is between them. */
+export function legendPanel(store: ViewerStore, signal: AbortSignal): HTMLElement {
+  const bar = element("div", { class: "cnnvis-colors" });
+  const tick = element("i", { class: "cnnvis-tick" });
+  bar.append(tick);
+  const lo = element("span", {});
+  const hi = element("span", {});
+  const zero = element("span", { class: "cnnvis-zero" }, "0");
+  const caption = element("span", { class: "cnnvis-caption" });
+  const nonfinite = element(
+    "span",
+    { class: "cnnvis-nonfinite", hidden: true },
+    element("i", { class: "cnnvis-swatch" }),
+    element("span", {}, "not finite"),
+  );
+  const legend = element(
+    "div",
+    { class: "cnnvis-legend" },
+    element("div", { class: "cnnvis-over" }, caption, nonfinite),
+    bar,
+    element("div", { class: "cnnvis-ends" }, lo, zero, hi),
+  );
+  let gradient = "";
+  let counted: Frame | null = null;
+
+  function show(): void {
+    const { state } = store;
+    const { scene } = state;
+    const shown = scene !== null && isWanted(scene.frame, state);
+    legend.hidden = !shown;
+    if (!shown) return;
+    const look = lookOf(scene, state);
+    const colormap = look.arrangement === "color" ? "gray" : look.colormap;
+    if (colormap !== gradient) {
+      gradient = colormap;
+      const stops = Array.from({ length: STOPS + 1 }, (_, i) => colorAt(colormap, i / STOPS));
+      bar.style.background = `linear-gradient(to right, ${stops.join(", ")})`;
+    }
+    const position = state.hover?.position ?? pickedPositions(scene, state.channels).at(-1);
+    const range = look.range ?? (position === undefined ? null : ownRange(state, scene, position));
+    setText(caption, captionOf(scene, look.range !== null, position));
+    setText(lo, range === null ? "least" : plain(range.lo));
+    setText(hi, range === null ? "greatest" : plain(range.hi));
+    const share = range === null ? zeroShare(scene) : -range.lo / (range.hi - range.lo);
+    const inside = share > 0.12 && share < 0.88;
+    zero.hidden = tick.hidden = !inside;
+    if (inside) zero.style.left = tick.style.left = `${share * 100}%`;
+    if (counted !== scene.frame) {
+      counted = scene.frame;
+      nonfinite.hidden = nonfiniteCount(scene.frame) === 0;
+    }
+  }
+
+  store.on(
+    ["scene", "hover", "channels", "colormap", "scale", "details", "view", "layer", "metadata"],
+    show,
+    signal,
+  );
+  show();
+  return legend;
+}
+
+function ownRange(state: Readonly<State>, { frame, order }: Scene, position: number): Range {
+  const best = bestOf(state, frame, order[position]);
+  return tileRange(best.frame, best.tile);
+}
+
+/** Where zero is when each tile has its own range: known only for filters, whose ranges are symmetric. */
+function zeroShare({ frame }: Scene): number {
+  return frame.view === FILTERS ? 0.5 : Number.NaN;
+}
+
+function captionOf(scene: Scene, isShared: boolean, position: number | undefined): string {
+  const word = tileWord(scene.frame.view);
+  const kind = scene.arrangement === "color" ? "red, green, blue; gray is 0" : "";
+  const whose = isShared
+    ? "one range for the layer"
+    : position === undefined
+      ? `each ${word} has its own range`
+      : `range of ${word} ${scene.frame.channels[scene.order[position]]}`;
+  return kind === "" ? whose : `${whose} · ${kind}`;
+}

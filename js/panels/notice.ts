@@ -1,0 +1,32 @@
+import { element, setText } from "../dom.js";
+import type { ViewerStore } from "../state.js";
+
+/** What Python reports, across the top of the view. */
+export function bannerPanel(store: ViewerStore, signal: AbortSignal): HTMLElement {
+  const banner = element("div", { class: "cnnvis-banner", role: "alert", hidden: true });
+  const show = () => {
+    const { problem } = store.state;
+    setText(banner, problem);
+    banner.hidden = problem === "";
+  };
+  store.on(["problem"], show, signal);
+  show();
+  return banner;
+}
+
+/** What is to be said in the place of a picture: that it loads, that there is none, or what went wrong. */
+export function messagePanel(store: ViewerStore, signal: AbortSignal): HTMLElement {
+  const text = element("p", {});
+  const message = element("div", { class: "cnnvis-message", role: "status" }, text);
+  const show = () => {
+    const { status, quiet } = store.state;
+    const waiting = quiet
+      ? "No answer for ten seconds: the kernel is busy or gone. Running the cell again helps."
+      : "";
+    setText(text, "text" in status ? status.text : status.kind === "loading" ? waiting : "");
+    message.dataset.kind = status.kind;
+  };
+  store.on(["status", "quiet"], show, signal);
+  show();
+  return message;
+}

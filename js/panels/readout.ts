@@ -1,0 +1,41 @@
+import { placeText, tileWord, valueText } from "../describe.js";
+import { element, setText } from "../dom.js";
+import { currentLayer, isWanted, type ViewerStore } from "../state.js";
+
+/** The value under the pointer, in a line that is always there; and the picked channels for who listens. */
+export function readoutPanel(store: ViewerStore, signal: AbortSignal): HTMLElement {
+  const place = element("span", { class: "cnnvis-place" });
+  const value = element("span", { class: "cnnvis-value" });
+  const spoken = element("span", { class: "cnnvis-spoken", "aria-live": "polite" });
+
+  function show(): void {
+    const { state } = store;
+    const { scene, hover, channels } = state;
+    const shown = scene !== null && isWanted(scene.frame, state);
+    if (shown && hover !== null) {
+      setText(place, placeText(scene, currentLayer(state), hover));
+      setText(value, valueText(state, scene, hover));
+    } else {
+      setText(place, shown ? idleText(state.view, channels) : "");
+      setText(value, "");
+    }
+  }
+
+  function speak(): void {
+    const { channels, view } = store.state;
+    setText(spoken, channels.length === 0 ? "" : `Picked: ${tileWord(view)} ${channels.join(", ")}`);
+  }
+
+  store.on(["scene", "hover", "details", "channels", "layer", "view", "metadata"], show, signal);
+  store.on(["channels", "view"], speak, signal);
+  show();
+  return element("div", { class: "cnnvis-readout" }, place, value, spoken);
+}
+
+function idleText(view: Parameters<typeof tileWord>[0], channels: readonly number[]): string {
+  const word = tileWord(view);
+  if (channels.length === 0)
+    return `Point at a value to read it · click picks a ${word} · Ctrl + wheel zooms`;
+  const some = channels.slice(0, 6).join(", ");
+  return `Picked: ${word} ${some}${channels.length > 6 ? ` and ${channels.length - 6} more` : ""}`;
+}

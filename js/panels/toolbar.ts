@@ -1,0 +1,148 @@
+import { blockText, layerText, tileWord } from "../describe.js";
+import { element, setText } from "../dom.js";
+import { FEATURE_MAPS, FILTERS, type View } from "../frame.js";
+import type { Motion } from "../gestures.js";
+import type { Source } from "../source.js";
+import { bestOf, currentLayer, isWanted, type ViewerStore } from "../state.js";
+import { COLORMAPS, type Colormap, SCALES, type Scale, SORTS, type Sort } from "../wire.js";
+
+const VIEWS: readonly (readonly [View, string])[] = [
+  [FEATURE_MAPS, "Feature maps"],
+  [FILTERS, "Filters"],
+];
+const SCALE_NAMES: Record<Scale, string> = {
+  channel: "each its own",
+  layer: "whole layer",
+  symmetric: "about zero",
+};
+const SORT_NAMES: Record<Sort, string> = {
+  index: "channel",
+  mean: "mean",
+  max: "maximum",
+  std: "deviation",
+  zeros: "zeros",
+};
+
+/** What is shown and how: the layer's headline, the switch of views, and how values become colors. */
+export function toolbarPanel(
+  store: ViewerStore,
+  source: Source,
+  motion: Motion,
+  signal: AbortSignal,
+): HTMLElement {
+  const name = element("h2", { class: "cnnvis-title" });
+  const facts = element("p", { class: "cnnvis-summary" });
+  const amount = element("span", { class: "cnnvis-amount" });
+  const averaged = element("span", { class: "cnnvis-badge" });
+  const quiet = element("span", { class: "cnnvis-badge cnnvis-quiet" });
+  const views = VIEWS.map(([view, label]) => {
+    const button = element("button", { type: "button", class: "cnnvis-segment" }, label);
+    button.addEventListener("click", () => source.choose({ view }), { signal });
+    return { view, button };
+  });
+  const colormap = menu(
+    "Colors",
+    COLORMAPS,
+    {},
+    (value: Colormap) => source.choose({ colormap: value }),
+    signal,
+  );
+  const scale = menu("Range", SCALES, SCALE_NAMES, (value: Scale) => source.choose({ scale: value }), signal);
+  const sort = menu("Sort", SORTS, SORT_NAMES, (value: Sort) => source.choose({ sort: value }), signal);
+
+  function showLayer(): void {
+    const layer = currentLayer(store.state);
+    setText(name, store.state.layer);
+    name.title = store.state.layer;
+    setText(facts, layer === null ? "" : layerText(layer));
+    facts.title = facts.textContent ?? "";
+  }
+
+  function showChoices(): void {
+    const { state } = store;
+    for (const { view, button } of views) button.setAttribute("aria-pressed", String(view === state.view));
+    colormap.select.value = state.colormap;
+    scale.select.value = state.scale;
+    sort.select.value = state.sort;
+    const inColor = state.scene?.arrangement === "color" && isWanted(state.scene.frame, state);
+    colormap.select.disabled = inColor;
+    colormap.field.title = inColor ? "Filters over red, green and blue are shown in these colors." : "";
+  }
+
+  function showFrame(): void {
+    const { state } = store;
+    const { frame, scene, hover, quiet: unanswered } = state;
+    const shown = frame !== null && isWanted(frame, state);
+    setText(amount, shown ? `${frame.tiles} of ${frame.shape.tiles} ${tileWord(frame.view)}s` : "");
+    const detailed =
+      shown &&
+      scene !== null &&
+      hover !== null &&
+      bestOf(state, frame, scene.order[hover.position]).frame.factor === 1;
+    setText(averaged, shown && frame.factor > 1 && !detailed ? `averaged ${blockText(frame)}` : "");
+    setText(
+      quiet,
+      unanswered && shown
+        ? `kernel does not answer${frame.factor > 1 ? ": showing averaged values" : ""}`
+        : "",
+    );
+  }
+
+  store.on(["metadata", "layer"], showLayer, signal);
+  store.on(["view", "colormap", "scale", "sort", "scene", "layer"], showChoices, signal);
+  store.on(["frame", "layer", "view", "metadata", "quiet", "hover", "details", "scene"], showFrame, signal);
+  showLayer();
+  showChoices();
+  showFrame();
+
+  const tool = (label: string, title: string, act: () => void) => {
+    const button = element(
+      "button",
+      { type: "button", class: "cnnvis-tool", title, "aria-label": title },
+      label,
+    );
+    button.addEventListener("click", act, { signal });
+    return button;
+  };
+  return element(
+    "header",
+    { class: "cnnvis-head" },
+    element("div", { class: "cnnvis-headline" }, name, facts),
+    element(
+      "div",
+      { class: "cnnvis-bar", role: "toolbar", "aria-label": "View" },
+      element(
+        "div",
+        { class: "cnnvis-segments", role: "group", "aria-label": "What is shown" },
+        ...views.map(({ button }) => button),
+      ),
+      colormap.field,
+      scale.field,
+      sort.field,
+      element("div", { class: "cnnvis-status" }, quiet, averaged, amount),
+      element(
+        "div",
+        { class: "cnnvis-tools", role: "group", "aria-label": "Zoom" },
+        tool("−", "Zoom out (key -)", () => motion.zoomBy(1 / 1.5)),
+        tool("Fit", "Show all (key 0)", () => motion.fit()),
+        tool("+", "Zoom in (key +)", () => motion.zoomBy(1.5)),
+      ),
+    ),
+  );
+}
+
+function menu<Value extends string>(
+  label: string,
+  values: readonly Value[],
+  names: Partial<Record<Value, string>>,
+  choose: (value: Value) => void,
+  signal: AbortSignal,
+): { field: HTMLElement; select: HTMLSelectElement } {
+  const select = element("select", { class: "cnnvis-select" });
+  for (const value of values) select.append(element("option", { value }, names[value] ?? value));
+  select.addEventListener("change", () => choose(select.value as Value), { signal });
+  // Letters jump within a menu; they are not the notebook's shortcuts.
+  select.addEventListener("keydown", (event) => event.stopPropagation(), { signal });
+  const field = element("label", { class: "cnnvis-field" }, element("span", {}, label), select);
+  return { field, select };
+}

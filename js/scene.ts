@@ -1,0 +1,110 @@
+import type { Look } from "./atlas.js";
+import { resolveColormap } from "./colormaps.js";
+import { FILTERS, type Frame } from "./frame.js";
+import { type Arrangement, arrange, type Layout, tileRect } from "./layout.js";
+import { order, positions } from "./order.js";
+import { layerRange, sharedRange } from "./ranges.js";
+import type { State, Viewport } from "./state.js";
+import { areColorFilters, currentTransform } from "./state.js";
+import { clamp, fitting, invert, type Limits, type Transform } from "./transform.js";
+
+/** CSS pixels around the picture when all of it is shown. */
+const PADDING = 14;
+/** CSS pixels: no cell becomes larger. */
+const LARGEST_CELL = 80;
+
+/** How a frame lies in the viewport: which tile where, and how far it can be moved. */
+export interface Scene {
+  readonly frame: Frame;
+  readonly arrangement: Arrangement;
+  readonly layout: Layout;
+  /** The tile at each position, and the position of each tile. */
+  readonly order: Int32Array;
+  readonly positions: Int32Array;
+  readonly limits: Limits;
+}
+
+/** The scene for a state, and the transform that keeps the user's place in it. */
+export function nextScene(state: Readonly<State>): { scene: Scene | null; transform: Transform | null } {
+  const { frame, viewport, sort, scene: last, transform } = state;
+  if (frame === null || frame.tiles === 0 || !(viewport.width > 0 && viewport.height > 0)) {
+    return { scene: null, transform: last === null ? transform : null };
+  }
+  const arrangement = arrangementOf(frame, state);
+  // Who has zoomed in looks at a tile, not at the whole: then its neighbors stay where they are.
+  const stays = last !== null && transform !== null && isSamePlace(last.frame, frame);
+  const layout = arrange(
+    frame.shape,
+    frame.tiles,
+    frame.factor,
+    arrangement,
+    viewport,
+    stays ? last.layout.columns : undefined,
+  );
+  const limits: Limits = {
+    fit: fitting(layout.world, viewport, PADDING, LARGEST_CELL),
+    viewport,
+    kMax: LARGEST_CELL,
+  };
+  const order_ = order(frame, sort);
+  const scene = { frame, arrangement, layout, order: order_, positions: positions(order_), limits };
+  return { scene, transform: stays ? recenter(transform, last.limits.viewport as Viewport, limits) : null };
+}
+
+export function lookOf({ frame, arrangement }: Scene, { colormap, scale }: Readonly<State>): Look {
+  return {
+    arrangement,
+    colormap: resolveColormap(colormap, frame.view, scale),
+    range:
+      arrangement === "color" && scale !== "channel" ? layerRange(frame, true) : sharedRange(frame, scale),
+  };
+}
+
+/** The positions of the picked channels that are in the frame. */
+export function pickedPositions({ frame, positions }: Scene, channels: readonly number[]): number[] {
+  return channels.flatMap((channel) => {
+    const tile = frame.channels.indexOf(channel);
+    return tile < 0 ? [] : [positions[tile]];
+  });
+}
+
+/** The transform with the tile at `position` moved into view, by no more than it takes. */
+export function revealing(state: Readonly<State>, position: number): Transform | null {
+  const { scene } = state;
+  const t = currentTransform(state);
+  if (scene === null || t === null) return null;
+  const tile = tileRect(scene.layout, position);
+  const { viewport } = scene.limits;
+  const x = t.x + shift(tile.x * t.k + t.x, tile.width * t.k, viewport.width);
+  const y = t.y + shift(tile.y * t.k + t.y, tile.height * t.k, viewport.height);
+  return clamp({ k: t.k, x, y }, scene.limits);
+}
+
+function shift(start: number, length: number, room: number): number {
+  if (start < PADDING) return PADDING - start;
+  // Where it does not fit, its start is what is shown.
+  const over = start + length - (room - PADDING);
+  return over > 0 ? -Math.min(over, start - PADDING) : 0;
+}
+
+function arrangementOf(frame: Frame, state: Readonly<State>): Arrangement {
+  if (areColorFilters(frame, state)) return "color";
+  return frame.view === FILTERS && frame.shape.planes > 1 ? "mosaic" : "grid";
+}
+
+function isSamePlace(a: Frame, b: Frame): boolean {
+  return (
+    a.layer === b.layer &&
+    a.view === b.view &&
+    a.tiles === b.tiles &&
+    `${Object.values(a.shape)}` === `${Object.values(b.shape)}`
+  );
+}
+
+/** After a change of the viewport: the point in its center stays there. */
+function recenter(t: Transform, before: { width: number; height: number }, limits: Limits): Transform | null {
+  const center = invert(t, { x: before.width / 2, y: before.height / 2 });
+  const { width, height } = limits.viewport;
+  const moved = clamp({ k: t.k, x: width / 2 - center.x * t.k, y: height / 2 - center.y * t.k }, limits);
+  return moved.k <= limits.fit.k ? null : moved;
+}

@@ -1,0 +1,6 @@
+/** The picked channels after a click on one: it alone, or none when it was; `extend` adds and removes it. */
+export function pick(channels: readonly number[], channel: number, extend: boolean): number[] {
+  const picked = channels.includes(channel);
+  if (extend) return picked ? channels.filter((other) => other !== channel) : [...channels, channel];
+  return picked && channels.length === 1 ? [] : [channel];
+}

@@ -1,0 +1,139 @@
+import type { AnyModel } from "@anywidget/types";
+import { type Frame, FrameError, parseFrame, type View } from "./frame.js";
+import {
+  type Choice,
+  type DetailRequest,
+  detailMessage,
+  FRAME,
+  readAnswer,
+  readBytes,
+  readTrait,
+  readTraits,
+  SYNCED,
+  type Synced,
+} from "./wire.js";
+
+/** Which frame: of one layer, in one view, of one of the layer's calls, of one look at the model. */
+export interface FrameKey {
+  readonly generation: number;
+  readonly layer: string;
+  readonly view: View;
+  readonly call: number;
+}
+
+/** A frame that came, or why none will come for what is wanted now. */
+export type Arrival = { readonly frame: Frame } | { readonly failure: string; readonly absent: boolean };
+
+/** Where the shared state and the frames come from: a live kernel, or what is embedded in the page. */
+export interface Source {
+  /** Whether something can answer that is not in the page. */
+  readonly live: boolean;
+  read(): Synced;
+  /** Says what the user chose. The change comes back through `onChange`, as Python's own changes do. */
+  choose(choice: Choice): void;
+  onChange(listener: (patch: Partial<Synced>) => void, signal: AbortSignal): void;
+  /** Asks for a frame, which arrives at `onFrame`. */
+  want(key: FrameKey): void;
+  onFrame(listener: (arrival: Arrival) => void, signal: AbortSignal): void;
+  /** Full resolution of some channels. Rejects when nothing can answer or the signal aborts. */
+  detail(request: DetailRequest, signal: AbortSignal): Promise<Frame>;
+}
+
+/** Reads frame bytes; what is wrong with them becomes a sentence, not an exception. */
+export function arrivalOf(bytes: Uint8Array): Arrival {
+  try {
+    return { frame: parseFrame(bytes) };
+  } catch (error) {
+    if (error instanceof FrameError) return { failure: error.message, absent: false };
+    throw error;
+  }
+}
+
+/** A kernel behind an anywidget model: it follows the traits `layer` and `view` by setting `frame`. */
+export function liveSource(model: AnyModel): Source {
+  function currentFrame(): Arrival | null {
+    const bytes = readBytes(model.get(FRAME));
+    return bytes.byteLength === 0 ? null : arrivalOf(bytes);
+  }
+
+  const frameListeners = new Set<(arrival: Arrival) => void>();
+
+  return {
+    live: true,
+
+    read: () => readTraits((name) => model.get(name)),
+
+    choose(choice) {
+      for (const [name, value] of Object.entries(choice)) model.set(name, value);
+      model.save_changes();
+    },
+
+    onChange(listener, signal) {
+      for (const name of SYNCED) {
+        listen(model, `change:${name}`, () => listener({ [name]: readTrait(name, model.get(name)) }), signal);
+      }
+    },
+
+    want({ layer, view }) {
+      // The kernel knows from the traits. The frame may also be here already, when it was not the news.
+      const arrival = currentFrame();
+      if (arrival === null || !("frame" in arrival)) return;
+      if (arrival.frame.layer !== layer || arrival.frame.view !== view) return;
+      for (const listener of frameListeners) listener(arrival);
+    },
+
+    onFrame(listener, signal) {
+      frameListeners.add(listener);
+      signal.addEventListener("abort", () => frameListeners.delete(listener), { once: true });
+      const tell = () => {
+        const arrival = currentFrame();
+        if (arrival !== null) listener(arrival);
+      };
+      listen(model, `change:${FRAME}`, tell, signal);
+    },
+
+    detail(request, signal) {
+      return new Promise((resolve, reject) => {
+        const id = newId();
+        // Its own controller, so that the listener goes with the answer and not only with the view.
+        const done = new AbortController();
+        signal.addEventListener("abort", () => settle(() => reject(signal.reason)), { signal: done.signal });
+        const settle = (how: () => void) => {
+          done.abort();
+          how();
+        };
+        const answered = (message: unknown, buffers: readonly unknown[]) => {
+          const answer = readAnswer(message);
+          if (answer?.id !== id) return;
+          settle(() => {
+            if (answer.error !== null) return reject(new Error(answer.error));
+            try {
+              resolve(parseFrame(readBytes(buffers[0])));
+            } catch (error) {
+              reject(error);
+            }
+          });
+        };
+        listen(model, "msg:custom", answered, done.signal);
+        model.send(detailMessage(id, request));
+      });
+    },
+  };
+}
+
+function listen(
+  model: AnyModel,
+  event: string,
+  // biome-ignore lint/suspicious/noExplicitAny: the arguments are those of the model's event
+  listener: (...args: any[]) => void,
+  signal: AbortSignal,
+): void {
+  model.on(event, listener);
+  signal.addEventListener("abort", () => model.off(event, listener), { once: true });
+}
+
+// Views of one model share its messages, so an id must not be one of another view's.
+function newId(): string {
+  const [a, b] = crypto.getRandomValues(new Uint32Array(2));
+  return a.toString(36) + b.toString(36);
+}

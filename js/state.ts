@@ -1,0 +1,101 @@
+import { FILTERS, type Frame } from "./frame.js";
+import type { Cell } from "./layout.js";
+import type { Scene } from "./scene.js";
+import type { FrameKey } from "./source.js";
+import { Store } from "./store.js";
+import type { Appearance } from "./theme.js";
+import type { Transform } from "./transform.js";
+import type { Layer, Synced } from "./wire.js";
+
+export type Status =
+  | { readonly kind: "loading" }
+  | { readonly kind: "ready" }
+  | { readonly kind: "empty" | "error"; readonly text: string };
+
+/** CSS pixels, and how many device pixels are one of them. */
+export interface Viewport {
+  readonly width: number;
+  readonly height: number;
+  readonly ratio: number;
+}
+
+/** What one view of the widget knows for itself. */
+export interface Local {
+  /** The frame on the screen; while another one loads, still the last. */
+  readonly frame: Frame | null;
+  readonly status: Status;
+  readonly viewport: Viewport;
+  /** How the frame lies on the screen; null without frame or room. */
+  readonly scene: Scene | null;
+  /** Where the user moved the picture; null while all of it is shown. */
+  readonly transform: Transform | null;
+  /** The value under the pointer. */
+  readonly hover: Cell | null;
+  /** Full-resolution frames by channel, of what is on the screen. */
+  readonly details: ReadonlyMap<number, Detail>;
+  /** Whether a question to the kernel went unanswered. */
+  readonly quiet: boolean;
+  readonly appearance: Appearance;
+}
+
+export interface Detail {
+  readonly frame: Frame;
+  readonly tile: number;
+  readonly byteLength: number;
+}
+
+export type State = Synced & Local;
+export type ViewerStore = Store<State>;
+
+export function viewerStore(synced: Synced): ViewerStore {
+  return new Store<State>({
+    ...synced,
+    frame: null,
+    status: { kind: "loading" },
+    viewport: { width: 0, height: 0, ratio: 1 },
+    scene: null,
+    transform: null,
+    hover: null,
+    details: new Map(),
+    quiet: false,
+    appearance: "light",
+  });
+}
+
+export function currentLayer({ metadata, layer }: Readonly<State>): Layer | null {
+  return metadata.layers.find(({ name }) => name === layer) ?? null;
+}
+
+/** The frame that the shared state asks for. Later calls of a layer are not shown yet. */
+export function wanted({ metadata, layer, view }: Readonly<State>): FrameKey {
+  return { generation: metadata.generation, layer, view, call: 0 };
+}
+
+export function isWanted(frame: Frame, state: Readonly<State>): boolean {
+  return keyOf(frame) === keyOf(wanted(state));
+}
+
+export function keyOf({ generation, layer, view, call }: FrameKey): string {
+  return JSON.stringify([generation, layer, view, call]);
+}
+
+/** The best that is known of a tile of the current frame: its detail, or the frame itself. */
+export function bestOf(
+  { details }: Readonly<State>,
+  frame: Frame,
+  tile: number,
+): { frame: Frame; tile: number } {
+  return details.get(frame.channels[tile]) ?? { frame, tile };
+}
+
+/** The transform in use. */
+export function currentTransform({ transform, scene }: Readonly<State>): Transform | null {
+  return transform ?? scene?.limits.fit ?? null;
+}
+
+/** Filters of the first convolution, over the three channels of an image, are pictures in color. */
+export function areColorFilters(frame: Frame, { metadata }: Readonly<State>): boolean {
+  if (frame.view !== FILTERS || frame.shape.planes !== 3) return false;
+  const first = metadata.layers.find(({ kind }) => kind === "conv");
+  return first?.name === frame.layer && first.inChannels === 3 && first.filtersShape?.length === 4;
+}

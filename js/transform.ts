@@ -1,0 +1,83 @@
+/** Where a point of the world lies on the screen: `screen = k * world + (x, y)`, k in CSS pixels per cell. */
+export interface Transform {
+  readonly k: number;
+  readonly x: number;
+  readonly y: number;
+}
+
+export interface Point {
+  readonly x: number;
+  readonly y: number;
+}
+
+export interface Size {
+  readonly width: number;
+  readonly height: number;
+}
+
+/** What a transform may be: `fit` shows all of the world in the viewport, and no cell is larger than `kMax`. */
+export interface Limits {
+  readonly fit: Transform;
+  readonly viewport: Size;
+  readonly kMax: number;
+}
+
+export function apply(t: Transform, point: Point): Point {
+  return { x: point.x * t.k + t.x, y: point.y * t.k + t.y };
+}
+
+export function invert(t: Transform, point: Point): Point {
+  return { x: (point.x - t.x) / t.k, y: (point.y - t.y) / t.k };
+}
+
+/** Scales by `factor` about `anchor`, a point of the screen that keeps showing the same point of the world. */
+export function zoomAt(t: Transform, factor: number, anchor: Point): Transform {
+  const k = t.k * factor;
+  const world = invert(t, anchor);
+  return { k, x: anchor.x - world.x * k, y: anchor.y - world.y * k };
+}
+
+/** The transform that shows all of the world, centered, with `padding` CSS pixels around it. */
+export function fitting(world: Size, viewport: Size, padding: number, kMax: number): Transform {
+  const scale = Math.min(
+    Math.max(viewport.width - 2 * padding, 1) / Math.max(world.width, 1e-9),
+    Math.max(viewport.height - 2 * padding, 1) / Math.max(world.height, 1e-9),
+  );
+  const k = Math.min(scale, kMax);
+  return { k, x: (viewport.width - k * world.width) / 2, y: (viewport.height - k * world.height) / 2 };
+}
+
+/** The nearest transform within the limits: never out of the part of the world that is visible at `fit`. */
+export function clamp(t: Transform, { fit, viewport, kMax }: Limits): Transform {
+  if (!(Number.isFinite(t.k) && Number.isFinite(t.x) && Number.isFinite(t.y) && t.k > 0)) return fit;
+  const k = Math.min(Math.max(t.k, fit.k), Math.max(kMax, fit.k));
+  const center = { x: viewport.width / 2, y: viewport.height / 2 };
+  const { x, y } = k === t.k ? t : zoomAt(t, k / t.k, center);
+  return {
+    k,
+    x: clampAxis(x, k, fit.x, fit.k, viewport.width),
+    y: clampAxis(y, k, fit.y, fit.k, viewport.height),
+  };
+}
+
+function clampAxis(offset: number, k: number, fitOffset: number, fitK: number, length: number): number {
+  const ratio = k / fitK;
+  const highest = fitOffset * ratio;
+  const lowest = length - (length - fitOffset) * ratio;
+  return Math.min(Math.max(offset, Math.min(lowest, highest)), highest);
+}
+
+/**
+ * The transform at `u` (0 to 1) of a smooth way from `a` to `b`: the scale changes by equal ratios, and
+ * the one point that both show at the same place on the screen stays there.
+ */
+export function between(a: Transform, b: Transform, u: number): Transform {
+  if (u >= 1) return b;
+  const k = a.k * (b.k / a.k) ** u;
+  const share = Math.abs(b.k - a.k) < 1e-9 * a.k ? u : (k - a.k) / (b.k - a.k);
+  return { k, x: a.x + (b.x - a.x) * share, y: a.y + (b.y - a.y) * share };
+}
+
+export function same(a: Transform, b: Transform): boolean {
+  return a.k === b.k && a.x === b.x && a.y === b.y;
+}
