@@ -324,7 +324,7 @@ def test_every_mode_looks_like_the_picture_it_came_from(mode: str) -> None:
 
 def test_transparency_is_laid_on_white_and_hides_what_is_under_it() -> None:
     clear = Image.new("RGBA", (30, 30), (255, 0, 0, 0))
-    for image in (clear, clear.convert("PA"), Image.new("LA", (30, 30), (0, 0))):
+    for image in (clear, Image.new("PA", (30, 30), (1, 0)), Image.new("LA", (30, 30), 0)):
         batch = as_batch(image)
         assert batch.pictures[0].getextrema() == ((255, 255),) * 3
         assert "Transparent parts were laid on white." in batch.notes
