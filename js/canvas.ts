@@ -270,12 +270,12 @@ function drawLabels(
 ): void {
   const { layout, frame, order } = scene;
   const { ratio } = place;
-  const size = 10.5 * ratio;
+  const size = 9.5 * ratio;
   const wide = layout.block.width * place.k;
   const tall = layout.block.height * place.k;
   // A row of a mosaic is long: there it is enough that it is tall.
   const isRow = scene.arrangement === "mosaic";
-  if (tall < (isRow ? 13 : 30) * ratio || wide < 40 * ratio) return;
+  if (tall < (isRow ? 13 : 36) * ratio || wide < 44 * ratio) return;
   const above = (layout.pitch.height - layout.block.height) * place.k >= 16 * ratio;
   context.font = `500 ${size}px ui-sans-serif, system-ui, sans-serif`;
   context.textBaseline = "middle";
@@ -284,7 +284,7 @@ function drawLabels(
     const text = String(frame.channels[order[position]]);
     // Stays on the screen while any of the tile does.
     const x = Math.max(rect.x, 2 * ratio);
-    const height = 14 * ratio;
+    const height = 12 * ratio;
     if (above) {
       context.fillStyle = palette.ink;
       context.fillText(text, x, rect.y - height / 2);
@@ -298,12 +298,12 @@ function drawLabels(
     context.fillRect(
       Math.round(x),
       Math.round(y),
-      Math.round(context.measureText(text).width + 7 * ratio),
+      Math.round(context.measureText(text).width + 6 * ratio),
       height,
     );
     context.globalAlpha = 1;
     context.fillStyle = palette.ink;
-    context.fillText(text, Math.round(x) + 3.5 * ratio, Math.round(y) + height / 2 + 0.5 * ratio);
+    context.fillText(text, Math.round(x) + 3 * ratio, Math.round(y) + height / 2 + 0.5 * ratio);
   }
 }
 

@@ -49,6 +49,16 @@ export function feed(store: ViewerStore, source: Source, signal: AbortSignal): v
     }
   }, signal);
   store.on(["metadata", "layer", "view"], showWanted, signal);
+  // With a problem, Python sends no frame; the banner says what it is.
+  store.on(
+    ["problem"],
+    () => {
+      if (store.state.problem === "" || store.state.status.kind !== "loading") return;
+      clearTimeout(waiting);
+      store.set({ frame: null, status: { kind: "empty", text: "" } });
+    },
+    signal,
+  );
   signal.addEventListener("abort", () => clearTimeout(waiting), { once: true });
   showWanted();
 

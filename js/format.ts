@@ -7,11 +7,15 @@
  */
 export function withError(value: number, error: number): string {
   if (!(error > 0)) return plain(value);
-  const leading = Math.floor(Math.log10(error));
-  // Rounding may carry to the next power of ten: 0.096 is 0.1.
-  const decimals = Math.max(0, -Math.floor(Math.log10(Number(error.toExponential(0)))));
-  if (leading >= 5 || leading < -7) return `${scientific(value, error)} ± ${error.toExponential(0)}`;
-  return `${unsignZero(value.toFixed(decimals))} ± ${error.toFixed(decimals)}`;
+  // Two digits of an error that begins with 1, else one: by rounding it changes by a third at most. Rounding may
+  // carry to the next power of ten: 0.097 is 0.1.
+  const rounded = Number(error.toExponential(error.toExponential().startsWith("1") ? 1 : 0));
+  const leading = Math.floor(Math.log10(rounded));
+  const digits = rounded < 2 * 10 ** leading ? 1 : 0;
+  if (leading >= 5 || leading < -6)
+    return `${scientific(value, leading - digits)} ± ${rounded.toExponential(digits)}`;
+  const decimals = Math.max(0, digits - leading);
+  return `${unsignZero(value.toFixed(decimals))} ± ${rounded.toFixed(decimals)}`;
 }
 
 /** A value in about four digits, short enough for a legend. */
@@ -55,9 +59,10 @@ export function perAxis(sizes: readonly number[]): string {
   return sizes.every((size) => size === sizes[0]) ? String(sizes[0]) : times(sizes);
 }
 
-function scientific(value: number, error: number): string {
-  const digits = value === 0 ? 0 : Math.floor(Math.log10(Math.abs(value))) - Math.floor(Math.log10(error));
-  return value.toExponential(Math.min(20, Math.max(0, digits)));
+/** With digits down to 10 to the power of `last`. */
+function scientific(value: number, last: number): string {
+  const first = value === 0 ? last : Math.floor(Math.log10(Math.abs(value)));
+  return value.toExponential(Math.min(20, Math.max(0, first - last)));
 }
 
 function trimmed(number: string): string {

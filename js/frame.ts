@@ -180,7 +180,7 @@ function fullShape(meta: Record<string, unknown>): Shape {
 
 /** A copy in a buffer of its own: 32-bit views must start at a multiple of four. */
 function aligned(bytes: Uint8Array): ArrayBuffer {
-  return bytes.slice().buffer as ArrayBuffer;
+  return new Uint8Array(bytes).buffer;
 }
 
 function expect(condition: boolean, what: string): asserts condition {

@@ -158,7 +158,6 @@ export function addGestures(
     source.choose({ channels: pick(channels, channel, event.shiftKey || event.ctrlKey || event.metaKey) });
   }
 
-  canvas.addEventListener("pointerdown", () => canvas.focus({ preventScroll: true }), { signal });
   canvas.addEventListener("pointermove", hover, { signal, passive: true });
   canvas.addEventListener("pointerleave", () => store.set({ hover: null }), { signal });
   canvas.addEventListener("click", click, { signal });

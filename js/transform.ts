@@ -47,7 +47,10 @@ export function fitting(world: Size, viewport: Size, padding: number, kMax: numb
   return { k, x: (viewport.width - k * world.width) / 2, y: (viewport.height - k * world.height) / 2 };
 }
 
-/** The nearest transform within the limits: never out of the part of the world that is visible at `fit`. */
+/**
+ * The nearest transform within the limits: never out of what is visible at `fit`, and with some of the picture in
+ * the middle of the viewport, so that it cannot be lost.
+ */
 export function clamp(t: Transform, { fit, viewport, kMax }: Limits): Transform {
   if (!(Number.isFinite(t.k) && Number.isFinite(t.x) && Number.isFinite(t.y) && t.k > 0)) return fit;
   const k = Math.min(Math.max(t.k, fit.k), Math.max(kMax, fit.k));
@@ -62,8 +65,9 @@ export function clamp(t: Transform, { fit, viewport, kMax }: Limits): Transform 
 
 function clampAxis(offset: number, k: number, fitOffset: number, fitK: number, length: number): number {
   const ratio = k / fitK;
-  const highest = fitOffset * ratio;
-  const lowest = length - (length - fitOffset) * ratio;
+  const content = (length - 2 * fitOffset) * ratio;
+  const highest = Math.min(fitOffset * ratio, length / 2);
+  const lowest = Math.max(length - (length - fitOffset) * ratio, length / 2 - content);
   return Math.min(Math.max(offset, Math.min(lowest, highest)), highest);
 }
 

@@ -16,13 +16,11 @@ export function inspectorPanel(store: ViewerStore, signal: AbortSignal): HTMLEle
 
   const input = fold("Input");
   const image = element("img", { class: "cnnvis-picture", alt: "What the model saw" });
-  const shape = element("p", { class: "cnnvis-shape" });
+  const shape = element("span", { class: "cnnvis-shape" });
+  input.summary.append(shape);
   const preprocessing = element("p", { class: "cnnvis-note" });
   const predictions = element("ol", { class: "cnnvis-predictions", "aria-label": "Predictions" });
-  input.body.append(
-    element("div", { class: "cnnvis-input" }, image, element("div", {}, shape, preprocessing)),
-    predictions,
-  );
+  input.body.append(element("div", { class: "cnnvis-input" }, image, predictions, preprocessing));
 
   const notes = fold("Notes");
   const noteList = element("ul", { class: "cnnvis-notes" });
@@ -143,14 +141,21 @@ function average(values: number[]): number {
   return known.reduce((sum, value) => sum + value, 0) / known.length;
 }
 
-function fold(title: string): { element: HTMLDetailsElement; title: HTMLElement; body: HTMLElement } {
-  const text = element("span", {}, title);
+interface Fold {
+  readonly element: HTMLDetailsElement;
+  readonly summary: HTMLElement;
+  readonly title: HTMLElement;
+  readonly body: HTMLElement;
+}
+
+function fold(name: string): Fold {
+  const title = element("span", {}, name);
+  const summary = element("summary", {}, title);
   const body = element("div", { class: "cnnvis-fold-body" });
-  const details = element(
-    "details",
-    { class: "cnnvis-fold", open: true },
-    element("summary", {}, text),
+  return {
+    element: element("details", { class: "cnnvis-fold", open: true }, summary, body),
+    summary,
+    title,
     body,
-  );
-  return { element: details, title: text, body };
+  };
 }

@@ -58,7 +58,9 @@ export function layersPanel(store: ViewerStore, source: Source, signal: AbortSig
 
   function choose(row: HTMLElement | undefined, focus: boolean): void {
     if (row === undefined) return;
-    source.choose({ layer: layers[rows.indexOf(row)].name });
+    const layer = layers[rows.indexOf(row)].name;
+    // Picked channels are those of a layer.
+    if (layer !== store.state.layer) source.choose({ layer, channels: [] });
     if (focus) row.focus({ preventScroll: true });
   }
 

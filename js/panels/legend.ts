@@ -83,11 +83,11 @@ function zeroShare({ frame }: Scene): number {
 
 function captionOf(scene: Scene, isShared: boolean, position: number | undefined): string {
   const word = tileWord(scene.frame.view);
-  const kind = scene.arrangement === "color" ? "red, green, blue; gray is 0" : "";
+  const inColor = scene.arrangement === "color";
   const whose = isShared
     ? "one range for the layer"
     : position === undefined
-      ? `each ${word} has its own range`
+      ? `each ${inColor ? "" : `${word} `}has its own range`
       : `range of ${word} ${scene.frame.channels[scene.order[position]]}`;
-  return kind === "" ? whose : `${whose} · ${kind}`;
+  return inColor ? `RGB, gray is 0 · ${whose}` : whose;
 }

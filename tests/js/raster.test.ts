@@ -1,0 +1,181 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { cut, pages } from "../../js/atlas.js";
+import { colorTable, NONFINITE, pixel } from "../../js/colormaps.js";
+import { codeAt, dequantize, FEATURE_MAPS, FILTERS, type Frame } from "../../js/frame.js";
+import { arrange, cellAt, type Layout, positionAt, tileRect } from "../../js/layout.js";
+import { order } from "../../js/order.js";
+import { sharedRange, tileRange } from "../../js/ranges.js";
+import { lookup } from "../../js/raster.js";
+import { SCALES, SORTS } from "../../js/wire.js";
+import { randomFrame } from "./frames.js";
+
+const viewport = { width: 640, height: 400 };
+
+/** All pages as one picture, as the canvas would put them together. */
+function picture(frame: Frame, layout: Layout, tiles: Int32Array, look: Parameters<typeof pages>[3]) {
+  const width = Math.ceil(layout.world.width / layout.grain.width);
+  const height = Math.ceil(layout.world.height / layout.grain.height);
+  const out = new Uint32Array(width * height);
+  for (const { patch, pixels } of pages(frame, layout, tiles, look)) {
+    const source = new Uint32Array(pixels.buffer);
+    for (let y = 0; y < patch.height; y++) {
+      out.set(source.subarray(y * patch.width, (y + 1) * patch.width), (patch.y + y) * width + patch.x);
+    }
+  }
+  return { out, width, height };
+}
+
+const table = colorTable("viridis");
+const nonfinite = pixel(NONFINITE.r, NONFINITE.g, NONFINITE.b);
+
+function naiveColor(
+  frame: Frame,
+  tile: number,
+  code: number,
+  shared: { lo: number; hi: number } | null,
+): number[] {
+  if (code === 0) return [nonfinite];
+  const { lo, hi } = shared ?? tileRange(frame, tile);
+  const t = hi > lo ? (dequantize(frame, tile, code) - lo) / (hi - lo) : 0;
+  // Where a value lies between two colors, rounding may take either.
+  return [Math.floor(t * 255 - 1e-6), Math.ceil(t * 255 + 1e-6), Math.round(t * 255)].map(
+    (i) => table[Math.min(255, Math.max(0, i))],
+  );
+}
+
+describe("a picture of the world", () => {
+  it.each(["grid", "mosaic"] as const)(
+    "has at each pixel the color of the value there: %s",
+    (arrangement) => {
+      const view = arrangement === "mosaic" ? FILTERS : FEATURE_MAPS;
+      fc.assert(
+        fc.property(
+          randomFrame(view),
+          fc.constantFrom(...SCALES),
+          fc.constantFrom(...SORTS),
+          (frame, scale, sort) => {
+            const layout = arrange(frame.shape, frame.tiles, frame.factor, arrangement, viewport);
+            const tiles = order(frame, sort);
+            const range = sharedRange(frame, scale);
+            const { out, width, height } = picture(frame, layout, tiles, {
+              arrangement,
+              colormap: "viridis",
+              range,
+            });
+            for (let y = 0; y < height; y++) {
+              for (let x = 0; x < width; x++) {
+                const cell = cellAt(layout, { x: x * layout.grain.width, y: y * layout.grain.height });
+                const got = out[y * width + x];
+                if (cell === null) {
+                  expect(got).toBe(0);
+                  continue;
+                }
+                const tile = tiles[cell.position];
+                expect(
+                  naiveColor(frame, tile, codeAt(frame, tile, cell.plane, cell.row, cell.column), range),
+                ).toContain(got);
+              }
+            }
+          },
+        ),
+        { numRuns: 60 },
+      );
+    },
+  );
+
+  it("shows every code of tiles of one plane, even where the last averages fewer values", () => {
+    fc.assert(
+      fc.property(randomFrame(FEATURE_MAPS, fc.constant(1)), (frame) => {
+        const layout = arrange(frame.shape, frame.tiles, frame.factor, "grid", viewport);
+        const { out } = picture(frame, layout, order(frame, "index"), {
+          arrangement: "grid",
+          colormap: "gray",
+          range: null,
+        });
+        const painted = out.reduce((sum, value) => sum + (value === 0 ? 0 : 1), 0);
+        const lines = layout.rowHeight === 1 ? 1 : layout.rowHeight / layout.grain.height;
+        expect(painted).toBe(frame.tiles * frame.codeHeight * frame.codeWidth * lines);
+      }),
+    );
+  });
+
+  it("mixes three planes to colors with zero as mid gray", () => {
+    fc.assert(
+      fc.property(randomFrame(FILTERS, fc.constant(3), fc.constant(1)), (frame) => {
+        for (let i = 0; i < frame.bounds.length; i += 2) frame.bounds[i] = -frame.bounds[i + 1];
+        const layout = arrange(frame.shape, frame.tiles, 1, "color", viewport);
+        const { out, width } = picture(frame, layout, order(frame, "index"), {
+          arrangement: "color",
+          colormap: "gray",
+          range: null,
+        });
+        for (let position = 0; position < frame.tiles; position++) {
+          const rect = tileRect(layout, position);
+          const x = rect.x / layout.grain.width;
+          const y = rect.y / layout.grain.height;
+          const codes = [0, 1, 2].map((plane) => codeAt(frame, position, plane, 0, 0));
+          const levels = codes.map((code) => Math.round(127.5 + ((code - 128) / 127) * 127.5));
+          const want = codes.includes(0) ? nonfinite : pixel(levels[0], levels[1], levels[2]);
+          expect(out[y * width + x]).toBe(want);
+        }
+      }),
+      { numRuns: 40 },
+    );
+  });
+
+  it("is cut into pages that cover it once", () => {
+    fc.assert(
+      fc.property(randomFrame(FEATURE_MAPS), fc.integer({ min: 5, max: 60 }), (frame, side) => {
+        const layout = arrange(frame.shape, frame.tiles, frame.factor, "grid", viewport);
+        const width = Math.ceil(layout.world.width / layout.grain.width);
+        const seen = new Set<number>();
+        let total = 0;
+        for (const patch of cut(layout, side)) {
+          expect(Math.max(patch.width, patch.height)).toBeLessThanOrEqual(side);
+          total += patch.width * patch.height;
+          for (let y = 0; y < patch.height; y++) {
+            for (let x = 0; x < patch.width; x++) seen.add((patch.y + y) * width + patch.x + x);
+          }
+        }
+        expect(seen.size).toBe(total);
+        expect(total).toBe(width * Math.ceil(layout.world.height / layout.grain.height));
+      }),
+      { numRuns: 40 },
+    );
+  });
+});
+
+describe("colors", () => {
+  it("of a constant tile are the middle of a diverging map and the start of another", () => {
+    fc.assert(
+      fc.property(randomFrame(FEATURE_MAPS), (frame) => {
+        frame.bounds.fill(0);
+        expect(lookup(frame, null, "viridis", table)(0)[1]).toBe(table[0]);
+        const diverging = colorTable("RdBu");
+        expect(lookup(frame, null, "RdBu", diverging)(0)[1]).toBe(diverging[128]);
+      }),
+      { numRuns: 3 },
+    );
+  });
+
+  it("of diverging maps run from blue through near white to red", () => {
+    const [low, middle, high] = [0, 128, 255].map((i) => colorTable("RdBu")[i]);
+    const red = (p: number) => p & 255;
+    const blue = (p: number) => (p >> 16) & 255;
+    expect(blue(low)).toBeGreaterThan(red(low));
+    expect(red(high)).toBeGreaterThan(blue(high));
+    expect(Math.min(red(middle), blue(middle))).toBeGreaterThan(225);
+  });
+});
+
+it("positions and tiles are a permutation for every order", () => {
+  fc.assert(
+    fc.property(randomFrame(FEATURE_MAPS), fc.constantFrom(...SORTS), (frame, sort) => {
+      const tiles = [...order(frame, sort)];
+      expect([...tiles].sort((a, b) => a - b)).toEqual(tiles.map((_, i) => i));
+      const layout = arrange(frame.shape, frame.tiles, 1, "grid", viewport);
+      expect(positionAt(layout, { x: 0, y: 0 })).toBe(0);
+    }),
+  );
+});

@@ -1,0 +1,198 @@
+import { gzipSync } from "node:zlib";
+import { describe, expect, it, vi } from "vitest";
+import { type Embedded, embeddedSource } from "../../js/embedded.js";
+import { feed } from "../../js/feed.js";
+import { FEATURE_MAPS, FILTERS } from "../../js/frame.js";
+import { type Arrival, liveSource } from "../../js/source.js";
+import { viewerStore } from "../../js/state.js";
+import { readBytes, readTrait } from "../../js/wire.js";
+import { packFrame } from "./frames.js";
+import { FakeModel, layerJson, traits } from "./model.js";
+
+const frameBytes = (layer: string, more: object = {}) =>
+  packFrame({ layer, shape: [2, 1, 2, 3], codes: new Uint8Array(12).fill(9), bounds: [0, 1, 0, 2], ...more });
+const asView = (bytes: Uint8Array) => new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+
+function live(names = ["a", "b"], more: Record<string, unknown> = {}) {
+  const model = new FakeModel(traits(names, more));
+  const source = liveSource(model.asModel());
+  const store = viewerStore(source.read());
+  const view = new AbortController();
+  feed(store, source, view.signal);
+  return { model, source, store, view };
+}
+
+describe("binary values", () => {
+  it("are the same bytes in every form in which a host hands them over", () => {
+    const bytes = Uint8Array.of(9, 8, 1, 2, 3, 7);
+    const inner = bytes.subarray(2, 5);
+    for (const form of [inner, asView(inner), [1, 2, 3], inner.slice().buffer]) {
+      expect([...readBytes(form)]).toEqual([1, 2, 3]);
+    }
+    for (const nothing of [null, undefined, "", {}, []]) expect(readBytes(nothing).byteLength).toBe(0);
+  });
+});
+
+describe("metadata", () => {
+  it("of another protocol gives a sentence and no layers", () => {
+    const { mismatch, layers } = readTrait("metadata", { protocol: 2, layers: [layerJson("a")] });
+    expect(mismatch).toContain("protocol 2");
+    expect(layers).toEqual([]);
+  });
+
+  it("of wrong types never throws", () => {
+    for (const value of [
+      null,
+      3,
+      "x",
+      [],
+      { layers: 3 },
+      { layers: [null, 3, { name: 5, stride: "x" }], input: [] },
+    ]) {
+      expect(() => readTrait("metadata", value)).not.toThrow();
+    }
+  });
+});
+
+describe("a live source", () => {
+  it("shows the frame that is there when the view opens", () => {
+    const { store } = live(["a"], { frame: asView(frameBytes("a")) });
+    expect(store.state.status.kind).toBe("ready");
+    expect(store.state.frame?.layer).toBe("a");
+  });
+
+  it("writes choices to the kernel and shows the frame that comes", () => {
+    const { model, source, store } = live(["a", "b"], { frame: asView(frameBytes("a")) });
+    source.choose({ layer: "b" });
+    expect(model.values.layer).toBe("b");
+    expect(model.saves).toBe(1);
+    expect(store.state.status.kind).toBe("loading");
+    expect(store.state.frame?.layer).toBe("a");
+    model.set("frame", asView(frameBytes("b")));
+    expect(store.state.frame?.layer).toBe("b");
+  });
+
+  it("draws a layer seen before at once", () => {
+    const { model, store } = live(["a", "b"], { frame: asView(frameBytes("a")) });
+    model.set("layer", "b");
+    model.set("frame", asView(frameBytes("b")));
+    model.set("layer", "a");
+    expect(store.state.status.kind).toBe("ready");
+    expect(store.state.frame?.layer).toBe("a");
+  });
+
+  it("keeps, but does not show, a frame of another layer or view", () => {
+    const { model, store } = live();
+    model.set("frame", asView(frameBytes("b")));
+    expect(store.state.frame).toBeNull();
+    model.set("layer", "b");
+    expect(store.state.frame?.layer).toBe("b");
+    model.set("view", FILTERS);
+    expect(store.state.status.kind).toBe("loading");
+  });
+
+  it("shows frames of the generation that the metadata has, and no older ones", () => {
+    const { model, store } = live(["a"], { frame: asView(frameBytes("a")) });
+    model.set("metadata", { ...(model.values.metadata as object), generation: 2 });
+    expect(store.state.status.kind).toBe("loading");
+    model.set("frame", asView(frameBytes("a", { generation: 1 })));
+    expect(store.state.status.kind).toBe("loading");
+    model.set("frame", asView(frameBytes("a", { generation: 2 })));
+    expect(store.state.status.kind).toBe("ready");
+    model.set("frame", asView(frameBytes("a", { generation: 3 })));
+    expect(store.state.frame?.generation).toBe(2);
+    model.set("metadata", { ...(model.values.metadata as object), generation: 3 });
+    expect(store.state.frame?.generation).toBe(3);
+  });
+
+  it("takes a rejected value and its correction in this order", () => {
+    const { model, store } = live(["a"], { frame: asView(frameBytes("a")) });
+    model.set("layer", "no such layer");
+    expect(store.state.status.kind).toBe("empty");
+    model.set("layer", "a");
+    expect(store.state.status.kind).toBe("ready");
+  });
+
+  it("says in a sentence that a frame is malformed, and goes on", () => {
+    const { model, store } = live();
+    model.set("frame", asView(Uint8Array.of(1, 2, 3)));
+    expect(store.state.status).toMatchObject({ kind: "error", text: expect.stringContaining("8 bytes") });
+    model.set("frame", asView(frameBytes("a")));
+    expect(store.state.status.kind).toBe("ready");
+  });
+
+  it("says why no frame can come", () => {
+    const unrun = layerJson("a", { ran: false, output_shapes: [], filters_shape: null });
+    const { model, store } = live(["a"], { metadata: { protocol: 1, generation: 1, layers: [unrun] } });
+    expect(store.state.status).toMatchObject({ kind: "empty", text: expect.stringContaining("did not run") });
+    model.set("view", FILTERS);
+    expect(store.state.status).toMatchObject({ kind: "empty", text: expect.stringContaining("no filters") });
+    model.set("metadata", { protocol: 9 });
+    expect(store.state.status).toMatchObject({ kind: "error", text: expect.stringContaining("protocol 9") });
+  });
+
+  it("gives answers to whom they belong, and errors as errors", async () => {
+    const { model, source } = live();
+    const { signal } = new AbortController();
+    const ask = () =>
+      source.detail({ layer: "a", view: FEATURE_MAPS, call: 0, channels: [1], factor: 1 }, signal);
+    const [first, second] = [ask(), ask()];
+    const [a, b] = model.sent.map(({ id }) => id);
+    expect(model.sent[0]).toMatchObject({ kind: "detail", layer: "a", channels: [1], factor: 1 });
+    model.emit("msg:custom", { id: "other", kind: "detail", error: "not ours" }, []);
+    model.emit("msg:custom", { id: b, kind: "detail", error: "no such layer" }, []);
+    model.emit("msg:custom", { id: a, kind: "detail" }, [asView(frameBytes("a"))]);
+    expect((await first).layer).toBe("a");
+    await expect(second).rejects.toThrow("no such layer");
+  });
+
+  it("leaves no listener when the view closes", async () => {
+    const { model, source, store, view } = live();
+    const answer = source.detail(
+      { layer: "a", view: FEATURE_MAPS, call: 0, channels: [1], factor: 1 },
+      view.signal,
+    );
+    view.abort(new Error("closed"));
+    await expect(answer).rejects.toThrow("closed");
+    expect(model.listenerCount).toBe(0);
+    expect(store.listenerCount).toBe(0);
+  });
+});
+
+describe("an embedded source", () => {
+  const embedded: Embedded = {
+    metadata: { protocol: 1, generation: 1, layers: ["a", "__proto__"].map((name) => layerJson(name)) },
+    picture: "data:image/png;base64,AAAA",
+    state: { layer: "a", view: FEATURE_MAPS },
+    frames: {
+      [`0/${FEATURE_MAPS}/0`]: gzipSync(frameBytes("a")).toString("base64"),
+      [`1/${FEATURE_MAPS}/0`]: "damaged",
+    },
+  };
+  const arrivalAfter = (layer: string, view: typeof FEATURE_MAPS | typeof FILTERS) => {
+    const source = embeddedSource(embedded);
+    source.choose({ layer, view });
+    const arrival = new Promise<Arrival>((resolve) => source.onFrame(resolve, new AbortController().signal));
+    source.want({ generation: 1, layer, view, call: 0 });
+    return arrival;
+  };
+
+  it("unpacks the frames that it holds", async () => {
+    const arrival = await arrivalAfter("a", FEATURE_MAPS);
+    expect(arrival).toMatchObject({ frame: { layer: "a", tiles: 2 } });
+  });
+
+  it("says what it does not hold, and what is damaged", async () => {
+    expect(await arrivalAfter("a", FILTERS)).toMatchObject({ absent: true });
+    expect(await arrivalAfter("__proto__", FEATURE_MAPS)).toMatchObject({ absent: false });
+  });
+
+  it("tells of choices as a kernel would", () => {
+    const source = embeddedSource(embedded);
+    const listener = vi.fn();
+    source.onChange(listener, new AbortController().signal);
+    source.choose({ channels: [1] });
+    expect(listener).toHaveBeenCalledWith({ channels: [1] });
+    expect(source.read().channels).toEqual([1]);
+  });
+});

@@ -1,0 +1,229 @@
+// @vitest-environment happy-dom
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { FEATURE_MAPS, FILTERS } from "../../js/frame.js";
+import { hostTheme } from "../../js/theme.js";
+import widget from "../../js/widget.js";
+import { packFrame } from "./frames.js";
+import { FakeModel, layerJson, traits } from "./model.js";
+
+const HOSTILE = [
+  "</script><img src=x onerror=window.hacked=1>",
+  "<b>bold</b>",
+  "__proto__",
+  "a\u2028b",
+  "x".repeat(10_000),
+  "javascript:alert(1)",
+  '"><svg onload=alert(1)>',
+  "constructor.prototype",
+];
+
+const frame = (layer: string) => {
+  const bytes = packFrame({
+    layer,
+    shape: [2, 1, 2, 3],
+    codes: new Uint8Array(12).fill(9),
+    bounds: [0, 1, 0, 2],
+    stats: [0.5, 0.1, 0.25, 0, 1, 0.1, 0, 3],
+  });
+  return new DataView(bytes.buffer);
+};
+
+function open(values: Record<string, unknown>) {
+  const model = new FakeModel(values);
+  const el = document.createElement("div");
+  document.body.append(el);
+  const host = new AbortController();
+  // biome-ignore lint/suspicious/noExplicitAny: host and experimental are not used
+  const props = { model: model.asModel(), el, signal: host.signal } as any;
+  const close = widget.render(props);
+  const one = <E extends HTMLElement>(selector: string) => el.querySelector<E>(selector) as E;
+  const rows = () => [...el.querySelectorAll<HTMLElement>(".cnnvis-row")];
+  return { model, el, host, close, one, rows };
+}
+
+const press = (target: HTMLElement, key: string, more: object = {}) =>
+  target.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true, cancelable: true, ...more }));
+
+beforeEach(() => {
+  vi.spyOn(HTMLCanvasElement.prototype, "getContext").mockReturnValue(null);
+});
+
+afterEach(() => {
+  document.body.replaceChildren();
+  document.body.removeAttribute("data-jp-theme-light");
+  vi.restoreAllMocks();
+});
+
+describe("the view", () => {
+  it("starts and initializes at once", () => {
+    // biome-ignore lint/suspicious/noExplicitAny: initialize takes nothing from its argument
+    expect(widget.initialize({} as any)).toBeUndefined();
+  });
+
+  it("lists the layers with what is known of them", () => {
+    const { rows } = open(traits(["stem.conv1", "b"]));
+    expect(rows().map((row) => row.querySelector(".cnnvis-name")?.textContent)).toEqual(["stem.conv1", "b"]);
+    expect(rows()[0].querySelector(".cnnvis-facts")?.textContent).toBe("Conv2d 7×7 /2 · 3→2 · 2×3");
+    expect(rows()[0].getAttribute("aria-selected")).toBe("true");
+  });
+
+  it("marks layers that did not run and that ran more than once", () => {
+    const layers = [layerJson("a"), layerJson("b", { ran: false }), layerJson("c", { calls: 5 })];
+    const { rows } = open(traits(["a"], { metadata: { protocol: 1, generation: 1, layers } }));
+    expect(rows().map((row) => row.querySelector(".cnnvis-tag")?.textContent)).toEqual([
+      undefined,
+      "not run",
+      "5 calls",
+    ]);
+  });
+
+  it("shows hostile names as text, whole, and nothing else", () => {
+    const values = traits(HOSTILE, { problem: HOSTILE[0] });
+    (values.metadata as Record<string, unknown>).notes = [{ layer: null, kind: "x", text: HOSTILE[0] }];
+    (values.metadata as Record<string, unknown>).predictions = [
+      { index: 0, label: HOSTILE[6], probability: 1 },
+    ];
+    const { el, rows, one } = open(values);
+    expect(rows().map((row) => row.querySelector(".cnnvis-name")?.textContent)).toEqual(HOSTILE);
+    expect(one(".cnnvis-title").textContent).toBe(HOSTILE[0]);
+    expect(one(".cnnvis-banner").textContent).toBe(HOSTILE[0]);
+    expect(one(".cnnvis-label").textContent).toBe(HOSTILE[6]);
+    expect(el.querySelectorAll("script, svg, b, img[onerror]")).toHaveLength(0);
+  });
+
+  it("picks a layer by click and by keys", () => {
+    const { model, rows } = open(traits(["a", "b", "c"]));
+    rows()[1].click();
+    expect(model.values.layer).toBe("b");
+    press(rows()[1], "ArrowDown");
+    expect(model.values.layer).toBe("c");
+    press(rows()[2], "Home");
+    expect(model.values.layer).toBe("a");
+    press(rows()[0], "End");
+    expect(model.values.layer).toBe("c");
+    expect(rows().map((row) => row.tabIndex)).toEqual([-1, -1, 0]);
+  });
+
+  it("keeps keys that it uses from the notebook, and no others", () => {
+    const outside = vi.fn();
+    document.body.addEventListener("keydown", outside);
+    const { rows } = open(traits(["a", "b"]));
+    press(rows()[0], "ArrowDown");
+    expect(outside).not.toHaveBeenCalled();
+    press(rows()[0], "b");
+    expect(outside).toHaveBeenCalledTimes(1);
+    document.body.removeEventListener("keydown", outside);
+  });
+
+  it("finds layers by words of name and type", () => {
+    const { rows, one } = open(traits(["stem.conv", "block.0.conv", "block.0.down"]));
+    const box = one<HTMLInputElement>(".cnnvis-filter");
+    box.value = "block conv2d";
+    box.dispatchEvent(new Event("input"));
+    expect(rows().map((row) => row.hidden)).toEqual([true, false, false]);
+    expect(one(".cnnvis-total").textContent).toBe("2 of 3");
+  });
+
+  it("writes what the controls choose, and follows what Python sets", () => {
+    const { model, one, el } = open(traits(["a"], { frame: frame("a") }));
+    const [maps, filters] = el.querySelectorAll<HTMLButtonElement>(".cnnvis-segment");
+    filters.click();
+    expect(model.values.view).toBe(FILTERS);
+    model.set("view", FEATURE_MAPS);
+    expect(maps.getAttribute("aria-pressed")).toBe("true");
+    const select = el.querySelectorAll<HTMLSelectElement>(".cnnvis-select")[2];
+    select.value = "mean";
+    select.dispatchEvent(new Event("change"));
+    expect(model.values.sort).toBe("mean");
+    model.set("colormap", "magma");
+    expect(el.querySelectorAll<HTMLSelectElement>(".cnnvis-select")[0].value).toBe("magma");
+    expect(one(".cnnvis-amount").textContent).toBe("2 of 2 channels");
+  });
+
+  it("shows the numbers of the picked channel", () => {
+    const { model, one } = open(traits(["a"], { frame: frame("a") }));
+    model.set("channels", [1]);
+    expect(one(".cnnvis-inspector summary").textContent).toBe("Channel 1");
+    const rows = [...one(".cnnvis-numbers").children].map(
+      (row) => `${row.firstElementChild?.textContent} ${row.lastElementChild?.textContent}`,
+    );
+    expect(rows).toEqual(["min 0", "max 2", "mean 1", "deviation 0.1", "zeros 0 %", "not finite 3"]);
+  });
+
+  it("shows and hides the banner", () => {
+    const { model, one } = open(traits(["a"]));
+    expect(one(".cnnvis-banner").hidden).toBe(true);
+    model.set("problem", "The model raised.");
+    expect(one(".cnnvis-banner").hidden).toBe(false);
+    expect(one(".cnnvis-banner").textContent).toBe("The model raised.");
+  });
+
+  it("keeps Notebook's shortcuts off the element that has the focus", () => {
+    const { one } = open(traits(["a"]));
+    const canvas = one<HTMLCanvasElement>("canvas");
+    canvas.dispatchEvent(new FocusEvent("focusin", { bubbles: true }));
+    expect(canvas.getAttribute("data-lm-suppress-shortcuts")).toBe("true");
+  });
+
+  it("gives the canvas's state as attributes", async () => {
+    const { one } = open(traits(["a"]));
+    await new Promise((resolve) => requestAnimationFrame(() => resolve(null)));
+    expect(one("canvas").dataset.state).toBe("loading");
+  });
+
+  it("is gone without a trace when it is closed, by the host or by the returned function", () => {
+    for (const how of ["host", "function"] as const) {
+      const { model, el, host, close } = open(traits(["a"], { frame: frame("a") }));
+      expect(model.listenerCount).toBeGreaterThan(0);
+      if (how === "host") host.abort();
+      else close();
+      expect(model.listenerCount).toBe(0);
+      expect(el.querySelector("canvas")).toBeNull();
+    }
+  });
+
+  it("may be open twice, each on its own", () => {
+    const values = traits(["a", "b"]);
+    const [first, second] = [open(values), open({ ...values })];
+    first.close();
+    second.rows()[1].click();
+    expect(second.model.values.layer).toBe("b");
+  });
+
+  it("survives traits of any type", () => {
+    const odd = {
+      metadata: 3,
+      picture: 5,
+      frame: "x",
+      layer: null,
+      view: 7,
+      channels: "1",
+      height: "tall",
+      problem: {},
+    };
+    expect(() => open(odd)).not.toThrow();
+  });
+});
+
+describe("the theme", () => {
+  it("is as asked for, else the host's", () => {
+    document.body.setAttribute("data-jp-theme-light", "false");
+    const { model, one } = open(traits(["a"]));
+    expect(one(".cnnvis").dataset.theme).toBe("light");
+    model.set("theme", "auto");
+    expect(one(".cnnvis").dataset.theme).toBe("dark");
+  });
+
+  it.each([
+    ["vscode-dark", "dark"],
+    ["vscode-high-contrast", "dark"],
+    ["vscode-high-contrast vscode-high-contrast-light", "light"],
+    ["dark", "dark"],
+    ["light", "light"],
+    ["", null],
+  ])("of a body of class '%s' is %s", (name, theme) => {
+    document.body.className = name;
+    expect(hostTheme()).toBe(theme);
+    document.body.className = "";
+  });
+});
