@@ -23,6 +23,8 @@ const shared = {
   legalComments: "none",
   charset: "utf8", // no escapes: the report is written as UTF-8
   logLevel: "info",
+  // d3-zoom animates with d3-transition, which is as large as d3-zoom: gestures.ts moves the picture itself.
+  alias: { "d3-transition": "./js/still.ts" },
   plugins: [usedColormapsOnly],
 };
 

@@ -244,66 +244,62 @@ function drawMarks(
 ): void {
   const { layout } = scene;
   const { ratio } = place;
-  drawLabels(context, scene, place, palette);
+  const picked = pickedPositions(scene, state.channels);
+  const hover = isWanted(scene.frame, state) ? state.hover : null;
+  drawLabels(context, scene, place, palette, hover === null ? picked : [...picked, hover.position]);
   const outline = (rect: Rect, color: string, width: number) => {
     strokeAround(context, onScreen(rect, place), palette.casing, (width + 2) * ratio, width * ratio);
     strokeAround(context, onScreen(rect, place), color, width * ratio, width * ratio);
   };
-  if (state.hover !== null && isWanted(scene.frame, state)) {
-    const { position, plane } = state.hover;
+  if (hover !== null) {
+    const { position, plane } = hover;
     if (layout.planes > 1) outline(planeRect(layout, position, plane), palette.ink, 1);
     outline(tileRect(layout, position), palette.ink, 1);
   }
-  for (const position of pickedPositions(scene, state.channels)) {
+  for (const position of picked) {
     outline(tileRect(layout, position), palette.accent, 2);
   }
-  if (state.hover !== null && place.k / ratio >= 6 && isWanted(scene.frame, state)) {
-    outline(cellRect(layout, state.hover), palette.ink, 1);
+  if (hover !== null && place.k / ratio >= 6) {
+    outline(cellRect(layout, hover), palette.ink, 1);
   }
 }
 
+/** Channel numbers of tiles with room for one; of those that are pointed at or picked, sooner. */
 function drawLabels(
   context: CanvasRenderingContext2D,
   scene: Scene,
   place: Placement,
   palette: Palette,
+  marked: readonly number[],
 ): void {
   const { layout, frame, order } = scene;
   const { ratio } = place;
-  const size = 9.5 * ratio;
-  const wide = layout.block.width * place.k;
-  const tall = layout.block.height * place.k;
+  const wide = (layout.block.width * place.k) / ratio;
+  const tall = (layout.block.height * place.k) / ratio;
   // A row of a mosaic is long: there it is enough that it is tall.
   const isRow = scene.arrangement === "mosaic";
-  if (tall < (isRow ? 13 : 36) * ratio || wide < 44 * ratio) return;
-  const above = (layout.pitch.height - layout.block.height) * place.k >= 16 * ratio;
-  context.font = `500 ${size}px ui-sans-serif, system-ui, sans-serif`;
+  const hasRoom = (width: number, height: number) => wide >= width && tall >= (isRow ? 13 : height);
+  if (!hasRoom(26, 24)) return;
+  const positions = hasRoom(56, 48) ? visiblePositions(layout, place) : marked;
+  const isOutside = (layout.pitch.height - layout.block.height) * place.k >= 16 * ratio;
+  const height = 12 * ratio;
+  context.font = `500 ${9.5 * ratio}px ui-sans-serif, system-ui, sans-serif`;
   context.textBaseline = "middle";
-  for (const position of visiblePositions(layout, place)) {
+  for (const position of positions) {
     const rect = onScreen(tileRect(layout, position), place);
     const text = String(frame.channels[order[position]]);
     // Stays on the screen while any of the tile does.
-    const x = Math.max(rect.x, 2 * ratio);
-    const height = 12 * ratio;
-    if (above) {
-      context.fillStyle = palette.ink;
-      context.fillText(text, x, rect.y - height / 2);
-      continue;
+    const x = Math.round(Math.max(rect.x, 0));
+    const inside = Math.max(rect.y, Math.min(0, rect.y + rect.height - height));
+    const y = Math.round(isOutside ? rect.y - height - 2 * ratio : isRow ? rect.y : inside);
+    if (!isOutside) {
+      context.globalAlpha = 0.82;
+      context.fillStyle = palette.casing;
+      context.fillRect(x, y, Math.round(context.measureText(text).width + 6 * ratio), height);
+      context.globalAlpha = 1;
     }
-    const y = isRow
-      ? rect.y + Math.min(0, (tall - height) / 2)
-      : Math.max(rect.y, Math.min(2 * ratio, rect.y + tall - height));
-    context.fillStyle = palette.casing;
-    context.globalAlpha = 0.82;
-    context.fillRect(
-      Math.round(x),
-      Math.round(y),
-      Math.round(context.measureText(text).width + 6 * ratio),
-      height,
-    );
-    context.globalAlpha = 1;
     context.fillStyle = palette.ink;
-    context.fillText(text, Math.round(x) + 3 * ratio, Math.round(y) + height / 2 + 0.5 * ratio);
+    context.fillText(text, x + (isOutside ? 0 : 3 * ratio), y + height / 2 + 0.5 * ratio);
   }
 }
 

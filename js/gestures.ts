@@ -1,6 +1,7 @@
 import { pointer, type Selection, select } from "d3-selection";
 import { type D3ZoomEvent, type ZoomBehavior, ZoomTransform, zoom } from "d3-zoom";
 import { type Cell, cellAt, positionAt } from "./layout.js";
+import { focusOf } from "./scene.js";
 import { pick } from "./selection.js";
 import type { Source } from "./source.js";
 import { currentTransform, isWanted, type ViewerStore } from "./state.js";
@@ -11,7 +12,7 @@ const GLIDE = 180;
 
 /** What buttons and keys can do to the picture. */
 export interface Motion {
-  /** Scales about `anchor`, a point of the canvas in CSS pixels; without it, about the center. */
+  /** Scales about `anchor`, a point of the canvas in CSS pixels; without it, about what is picked. */
   zoomBy(factor: number, anchor?: Point): void;
   fit(): void;
   goTo(transform: Transform): void;
@@ -55,8 +56,7 @@ export function addGestures(
   function zoomBy(factor: number, anchor?: Point): void {
     const t = currentTransform(store.state);
     if (t === null) return;
-    const { width, height } = store.state.viewport;
-    goTo(zoomAt(t, factor, anchor ?? { x: width / 2, y: height / 2 }));
+    goTo(zoomAt(t, factor, anchor ?? focusOf(store.state)));
   }
 
   function fit(): void {
@@ -147,13 +147,19 @@ export function addGestures(
     if (!sameCell(cell, store.state.hover)) store.set({ hover: cell });
   }
 
+  let beforeClick: readonly number[] = [];
   function click(event: MouseEvent): void {
     const { scene, channels } = store.state;
     const point = worldAt(event);
-    // The second click of a double click zooms; it must not undo what the first has picked.
-    if (scene === null || point === null || event.detail > 1 || !isWanted(scene.frame, store.state)) return;
+    if (scene === null || point === null || !isWanted(scene.frame, store.state)) return;
     const position = positionAt(scene.layout, point);
     if (position === null) return;
+    if (event.detail > 1) {
+      // The first click of a double click, which zooms, picked: that is taken back.
+      if (event.detail === 2) source.choose({ channels: beforeClick });
+      return;
+    }
+    beforeClick = channels;
     const channel = scene.frame.channels[scene.order[position]];
     source.choose({ channels: pick(channels, channel, event.shiftKey || event.ctrlKey || event.metaKey) });
   }

@@ -7,9 +7,13 @@ export interface Range {
   readonly hi: number;
 }
 
-/** One range for all tiles of a layer, or null when each tile has its own. */
+/**
+ * One range for all tiles of a layer, or null when each tile has its own. Tiles of a single value, which would all
+ * look alike in a range of their own, share one.
+ */
 export function sharedRange(frame: Frame, scale: Scale): Range | null {
-  return scale === "channel" ? null : layerRange(frame, scale === "symmetric");
+  if (scale === "channel" && tileSize(frame.shape) > 1) return null;
+  return layerRange(frame, scale === "symmetric");
 }
 
 /** The least and greatest value of the layer; about zero when symmetric, as filters always are. */

@@ -6,7 +6,7 @@ import { order, positions } from "./order.js";
 import { layerRange, sharedRange } from "./ranges.js";
 import type { State, Viewport } from "./state.js";
 import { areColorFilters, currentTransform } from "./state.js";
-import { clamp, fitting, invert, type Limits, type Transform } from "./transform.js";
+import { apply, clamp, fitting, invert, type Limits, type Point, type Transform } from "./transform.js";
 
 /** CSS pixels around the picture when all of it is shown. */
 const PADDING = 14;
@@ -78,6 +78,21 @@ export function revealing(state: Readonly<State>, position: number): Transform |
   const x = t.x + shift(tile.x * t.k + t.x, tile.width * t.k, viewport.width);
   const y = t.y + shift(tile.y * t.k + t.y, tile.height * t.k, viewport.height);
   return clamp({ k: t.k, x, y }, scene.limits);
+}
+
+/** The point of the screen that a zoom without a pointer keeps: of the last picked tile, or of the viewport. */
+export function focusOf(state: Readonly<State>): Point {
+  const { scene, viewport } = state;
+  const t = currentTransform(state);
+  const middle = { x: viewport.width / 2, y: viewport.height / 2 };
+  if (scene === null || t === null) return middle;
+  const position = pickedPositions(scene, state.channels).at(-1);
+  if (position === undefined) return middle;
+  const { x, y, width, height } = tileRect(scene.layout, position);
+  const center = apply(t, { x: x + width / 2, y: y + height / 2 });
+  const isVisible =
+    center.x >= 0 && center.y >= 0 && center.x <= viewport.width && center.y <= viewport.height;
+  return isVisible ? center : middle;
 }
 
 function shift(start: number, length: number, room: number): number {

@@ -8,7 +8,7 @@ import { addKeys, suppressShortcuts } from "./keys.js";
 import { inspectorPanel } from "./panels/inspector.js";
 import { layersPanel } from "./panels/layers.js";
 import { legendPanel } from "./panels/legend.js";
-import { bannerPanel, messagePanel } from "./panels/notice.js";
+import { bannerPanel, messagePanel, quietPanel } from "./panels/notice.js";
 import { readoutPanel } from "./panels/readout.js";
 import { toolbarPanel } from "./panels/toolbar.js";
 import { nextScene } from "./scene.js";
@@ -58,6 +58,7 @@ export function mountViewer({ root, store, source, signal, fill = false }: Viewe
           canvas,
           element("div", { class: "cnnvis-progress", "aria-hidden": "true" }),
           messagePanel(store, signal),
+          quietPanel(store, signal),
         ),
         element("footer", { class: "cnnvis-foot" }, readoutPanel(store, signal), legendPanel(store, signal)),
       ),

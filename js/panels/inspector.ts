@@ -1,4 +1,4 @@
-import { tileWord } from "../describe.js";
+import { blockText, tileWord } from "../describe.js";
 import { element, setText } from "../dom.js";
 import { count, percent, plain, times } from "../format.js";
 import { FILTERS, type Frame, statistic } from "../frame.js";
@@ -12,7 +12,8 @@ const NARROW = 640;
 export function inspectorPanel(store: ViewerStore, signal: AbortSignal): HTMLElement {
   const numbers = fold("Layer");
   const table = element("dl", { class: "cnnvis-numbers" });
-  numbers.body.append(table);
+  const averaged = element("p", { class: "cnnvis-note" });
+  numbers.body.append(table, averaged);
 
   const input = fold("Input");
   const image = element("img", { class: "cnnvis-picture", alt: "What the model saw" });
@@ -46,6 +47,8 @@ export function inspectorPanel(store: ViewerStore, signal: AbortSignal): HTMLEle
     table.replaceChildren(
       ...rows.map(([name, value]) => element("div", {}, element("dt", {}, name), element("dd", {}, value))),
     );
+    const extent = state.view === FILTERS ? "The largest is" : "Min and max are";
+    setText(averaged, frame !== null && frame.factor > 1 ? `${extent} of ${blockText(frame)} means.` : "");
     numbers.element.hidden = frame === null;
   }
 
@@ -128,11 +131,10 @@ function layerNumbers(frame: Frame): Row[] {
 
 // The bounds of filters are symmetric: they tell the largest weight, not the least and the greatest.
 function extremes(frame: Frame, range: { lo: number; hi: number } | null): Row[] {
-  const suffix = frame.factor > 1 ? " (of means)" : "";
-  if (frame.view === FILTERS) return [[`largest |w|${suffix}`, range === null ? "–" : plain(range.hi)]];
+  if (frame.view === FILTERS) return [["largest |w|", range === null ? "–" : plain(range.hi)]];
   return [
-    [`min${suffix}`, range === null ? "–" : plain(range.lo)],
-    [`max${suffix}`, range === null ? "–" : plain(range.hi)],
+    ["min", range === null ? "–" : plain(range.lo)],
+    ["max", range === null ? "–" : plain(range.hi)],
   ];
 }
 

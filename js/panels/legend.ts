@@ -54,6 +54,9 @@ export function legendPanel(store: ViewerStore, signal: AbortSignal): HTMLElemen
     setText(hi, range === null ? "greatest" : plain(range.hi));
     const share = range === null ? zeroShare(scene) : -range.lo / (range.hi - range.lo);
     const inside = share > 0.12 && share < 0.88;
+    const flat = range !== null && range.lo === range.hi;
+    bar.classList.toggle("cnnvis-flat", flat);
+    if (flat) setText(hi, "constant");
     zero.hidden = tick.hidden = !inside;
     if (inside) zero.style.left = tick.style.left = `${share * 100}%`;
     if (counted !== scene.frame) {

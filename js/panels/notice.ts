@@ -30,3 +30,16 @@ export function messagePanel(store: ViewerStore, signal: AbortSignal): HTMLEleme
   show();
   return message;
 }
+
+/** That what is shown could be better, if only the kernel answered. */
+export function quietPanel(store: ViewerStore, signal: AbortSignal): HTMLElement {
+  const badge = element("div", { class: "cnnvis-badge cnnvis-quiet", role: "status" });
+  const show = () => {
+    const { quiet, status, frame } = store.state;
+    const what = frame !== null && frame.factor > 1 ? ": showing averaged values" : "";
+    setText(badge, quiet && status.kind === "ready" ? `kernel does not answer${what}` : "");
+  };
+  store.on(["quiet", "status", "frame"], show, signal);
+  show();
+  return badge;
+}

@@ -34,7 +34,6 @@ export function toolbarPanel(
   const facts = element("p", { class: "cnnvis-summary" });
   const amount = element("span", { class: "cnnvis-amount" });
   const averaged = element("span", { class: "cnnvis-badge" });
-  const quiet = element("span", { class: "cnnvis-badge cnnvis-quiet" });
   const views = VIEWS.map(([view, label]) => {
     const button = element("button", { type: "button", class: "cnnvis-segment" }, label);
     button.addEventListener("click", () => source.choose({ view }), { signal });
@@ -71,26 +70,21 @@ export function toolbarPanel(
 
   function showFrame(): void {
     const { state } = store;
-    const { frame, scene, hover, quiet: unanswered } = state;
+    const { frame, scene, hover } = state;
     const shown = frame !== null && isWanted(frame, state);
-    setText(amount, shown ? `${frame.tiles} of ${frame.shape.tiles} ${tileWord(frame.view)}s` : "");
+    setText(amount, shown ? `${frame.tiles} of ${frame.shape.tiles}` : "");
+    amount.title = shown ? `${frame.tiles} of ${frame.shape.tiles} ${tileWord(frame.view)}s are shown` : "";
     const detailed =
       shown &&
       scene !== null &&
       hover !== null &&
       bestOf(state, frame, scene.order[hover.position]).frame.factor === 1;
     setText(averaged, shown && frame.factor > 1 && !detailed ? `averaged ${blockText(frame)}` : "");
-    setText(
-      quiet,
-      unanswered && shown
-        ? `kernel does not answer${frame.factor > 1 ? ": showing averaged values" : ""}`
-        : "",
-    );
   }
 
   store.on(["metadata", "layer"], showLayer, signal);
   store.on(["view", "colormap", "scale", "sort", "scene", "layer"], showChoices, signal);
-  store.on(["frame", "layer", "view", "metadata", "quiet", "hover", "details", "scene"], showFrame, signal);
+  store.on(["frame", "layer", "view", "metadata", "hover", "details", "scene"], showFrame, signal);
   showLayer();
   showChoices();
   showFrame();
@@ -110,6 +104,13 @@ export function toolbarPanel(
     element("div", { class: "cnnvis-headline" }, name, facts),
     element(
       "div",
+      { class: "cnnvis-tools", role: "group", "aria-label": "Zoom" },
+      tool("−", "Zoom out (key -)", () => motion.zoomBy(1 / 1.5)),
+      tool("Fit", "Show all (key 0)", () => motion.fit()),
+      tool("+", "Zoom in (key +)", () => motion.zoomBy(1.5)),
+    ),
+    element(
+      "div",
       { class: "cnnvis-bar", role: "toolbar", "aria-label": "View" },
       element(
         "div",
@@ -119,14 +120,7 @@ export function toolbarPanel(
       colormap.field,
       scale.field,
       sort.field,
-      element("div", { class: "cnnvis-status" }, quiet, averaged, amount),
-      element(
-        "div",
-        { class: "cnnvis-tools", role: "group", "aria-label": "Zoom" },
-        tool("−", "Zoom out (key -)", () => motion.zoomBy(1 / 1.5)),
-        tool("Fit", "Show all (key 0)", () => motion.fit()),
-        tool("+", "Zoom in (key +)", () => motion.zoomBy(1.5)),
-      ),
+      element("div", { class: "cnnvis-status" }, averaged, amount),
     ),
   );
 }

@@ -137,7 +137,7 @@ describe("the view", () => {
     expect(model.values.sort).toBe("mean");
     model.set("colormap", "magma");
     expect(el.querySelectorAll<HTMLSelectElement>(".cnnvis-select")[0].value).toBe("magma");
-    expect(one(".cnnvis-amount").textContent).toBe("2 of 2 channels");
+    expect(one(".cnnvis-amount").textContent).toBe("2 of 2");
   });
 
   it("shows the numbers of the picked channel", () => {

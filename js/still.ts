@@ -1,0 +1,5 @@
+/**
+ * Stands in the bundle for d3-transition. Of it, d3-zoom's gestures use only this, to end an animation that there
+ * never is; its animated zooms, which would use the rest, are not called.
+ */
+export function interrupt(): void {}
