@@ -246,7 +246,7 @@ function drawMarks(
   const { ratio } = place;
   const picked = pickedPositions(scene, state.channels);
   const hover = isWanted(scene.frame, state) ? state.hover : null;
-  drawLabels(context, scene, place, palette, hover === null ? picked : [...picked, hover.position]);
+  drawLabels(context, scene, place, palette, picked);
   const outline = (rect: Rect, color: string, width: number) => {
     strokeAround(context, onScreen(rect, place), palette.casing, (width + 2) * ratio, width * ratio);
     strokeAround(context, onScreen(rect, place), color, width * ratio, width * ratio);
@@ -264,13 +264,13 @@ function drawMarks(
   }
 }
 
-/** Channel numbers of tiles with room for one; of those that are pointed at or picked, sooner. */
+/** Channel numbers of tiles with room for one; of picked ones, sooner. */
 function drawLabels(
   context: CanvasRenderingContext2D,
   scene: Scene,
   place: Placement,
   palette: Palette,
-  marked: readonly number[],
+  picked: readonly number[],
 ): void {
   const { layout, frame, order } = scene;
   const { ratio } = place;
@@ -280,7 +280,7 @@ function drawLabels(
   const isRow = scene.arrangement === "mosaic";
   const hasRoom = (width: number, height: number) => wide >= width && tall >= (isRow ? 13 : height);
   if (!hasRoom(26, 24)) return;
-  const positions = hasRoom(56, 48) ? visiblePositions(layout, place) : marked;
+  const positions = hasRoom(56, 48) ? visiblePositions(layout, place) : picked;
   const isOutside = (layout.pitch.height - layout.block.height) * place.k >= 16 * ratio;
   const height = 12 * ratio;
   context.font = `500 ${9.5 * ratio}px ui-sans-serif, system-ui, sans-serif`;

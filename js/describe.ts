@@ -63,10 +63,17 @@ export function placeText({ frame, order, arrangement }: Scene, layer: Layer | n
 export function valueText(state: Readonly<State>, { frame, order, arrangement }: Scene, cell: Cell): string {
   const best = bestOf(state, frame, order[cell.position]);
   const at = (plane: number) => numberText(best.frame, best.tile, plane, cell);
-  const value =
-    arrangement === "color" ? `red ${at(0)} · green ${at(1)} · blue ${at(2)}` : `value ${at(cell.plane)}`;
+  const value = arrangement === "color" ? colorText([at(0), at(1), at(2)]) : `value ${at(cell.plane)}`;
   const { factor } = best.frame;
   return factor > 1 ? `${value} · mean of ${blockText(best.frame)}` : value;
+}
+
+/** The planes of a tile have one error: it is written once, after the last that has one. */
+function colorText(numbers: readonly string[]): string {
+  const [values, errors] = [0, 1].map((part) => numbers.map((number) => number.split(" ± ")[part]));
+  const [red, green, blue] = values;
+  const error = errors.find((each) => each !== undefined);
+  return `red ${red} · green ${green} · blue ${blue}${error === undefined ? "" : ` (each ± ${error})`}`;
 }
 
 /** How many values one code averages: `2×2`, or `1×2` for maps of one row. */

@@ -124,7 +124,7 @@ function layerNumbers(frame: Frame): Row[] {
     ...extremes(frame, layerRange(frame, false)),
     ["mean", plain(average(all.map((tile) => statistic(frame, tile, "mean"))))],
     ["zeros", percent(average(all.map((tile) => statistic(frame, tile, "zeros"))))],
-    [`all-zero ${tileWord(frame.view)}s`, String(dead)],
+    ["all-zero", String(dead)],
     ...(bad > 0 ? [["not finite", count(bad)] as const] : []),
   ];
 }
