@@ -1,8 +1,9 @@
 import { type Look, pages } from "./atlas.js";
 import type { Frame } from "./frame.js";
-import { cellRect, type Layout, planeRect, positionsIn, type Rect, tileRect } from "./layout.js";
+import { type Layout, tileRect } from "./layout.js";
+import { drawMarks, type Palette, type Placement, visiblePositions } from "./marks.js";
 import type { Patch } from "./raster.js";
-import { lookOf, pickedPositions, type Scene } from "./scene.js";
+import { lookOf, type Scene } from "./scene.js";
 import { currentTransform, type Detail, isWanted, type State, type ViewerStore } from "./state.js";
 import type { Transform } from "./transform.js";
 
@@ -11,22 +12,6 @@ interface Sheet {
   readonly canvas: HTMLCanvasElement;
   readonly patch: Patch;
   readonly grain: { readonly width: number; readonly height: number };
-}
-
-interface Palette {
-  readonly accent: string;
-  readonly casing: string;
-  readonly ink: string;
-}
-
-/** Device pixels per cell and the offset: a transform as the canvas needs it. */
-interface Placement {
-  readonly k: number;
-  readonly x: number;
-  readonly y: number;
-  readonly ratio: number;
-  readonly width: number;
-  readonly height: number;
 }
 
 /** A canvas that draws the store's scene, at most once per animation frame. */
@@ -231,103 +216,6 @@ function drawSheet(
     place.y + (patch.y + top) * dy,
     (right - left) * dx,
     (bottom - top) * dy,
-  );
-}
-
-/** Outlines and labels: all that lies over the picture. */
-function drawMarks(
-  context: CanvasRenderingContext2D,
-  state: Readonly<State>,
-  scene: Scene,
-  place: Placement,
-  palette: Palette,
-): void {
-  const { layout } = scene;
-  const { ratio } = place;
-  const picked = pickedPositions(scene, state.channels);
-  const hover = isWanted(scene.frame, state) ? state.hover : null;
-  drawLabels(context, scene, place, palette, picked);
-  const outline = (rect: Rect, color: string, width: number) => {
-    strokeAround(context, onScreen(rect, place), palette.casing, (width + 2) * ratio, width * ratio);
-    strokeAround(context, onScreen(rect, place), color, width * ratio, width * ratio);
-  };
-  if (hover !== null) {
-    const { position, plane } = hover;
-    if (layout.planes > 1) outline(planeRect(layout, position, plane), palette.ink, 1);
-    outline(tileRect(layout, position), palette.ink, 1);
-  }
-  for (const position of picked) {
-    outline(tileRect(layout, position), palette.accent, 2);
-  }
-  if (hover !== null && place.k / ratio >= 6) {
-    outline(cellRect(layout, hover), palette.ink, 1);
-  }
-}
-
-/** Channel numbers of tiles with room for one; of picked ones, sooner. */
-function drawLabels(
-  context: CanvasRenderingContext2D,
-  scene: Scene,
-  place: Placement,
-  palette: Palette,
-  picked: readonly number[],
-): void {
-  const { layout, frame, order } = scene;
-  const { ratio } = place;
-  const wide = (layout.block.width * place.k) / ratio;
-  const tall = (layout.block.height * place.k) / ratio;
-  // A row of a mosaic is long: there it is enough that it is tall.
-  const isRow = scene.arrangement === "mosaic";
-  const hasRoom = (width: number, height: number) => wide >= width && tall >= (isRow ? 13 : height);
-  if (!hasRoom(26, 24)) return;
-  const positions = hasRoom(56, 48) ? visiblePositions(layout, place) : picked;
-  const isOutside = (layout.pitch.height - layout.block.height) * place.k >= 16 * ratio;
-  const height = 12 * ratio;
-  context.font = `500 ${9.5 * ratio}px ui-sans-serif, system-ui, sans-serif`;
-  context.textBaseline = "middle";
-  for (const position of positions) {
-    const rect = onScreen(tileRect(layout, position), place);
-    const text = String(frame.channels[order[position]]);
-    // Stays on the screen while any of the tile does.
-    const x = Math.round(Math.max(rect.x, 0));
-    const inside = Math.max(rect.y, Math.min(0, rect.y + rect.height - height));
-    const y = Math.round(isOutside ? rect.y - height - 2 * ratio : isRow ? rect.y : inside);
-    if (!isOutside) {
-      context.globalAlpha = 0.82;
-      context.fillStyle = palette.casing;
-      context.fillRect(x, y, Math.round(context.measureText(text).width + 6 * ratio), height);
-      context.globalAlpha = 1;
-    }
-    context.fillStyle = palette.ink;
-    context.fillText(text, x + (isOutside ? 0 : 3 * ratio), y + height / 2 + 0.5 * ratio);
-  }
-}
-
-function visiblePositions(layout: Layout, { k, x, y, width, height }: Placement): number[] {
-  return positionsIn(layout, { x: -x / k, y: -y / k, width: width / k, height: height / k });
-}
-
-function onScreen(rect: Rect, { k, x, y }: Placement): Rect {
-  return { x: rect.x * k + x, y: rect.y * k + y, width: rect.width * k, height: rect.height * k };
-}
-
-/** A line of `width` device pixels just outside of a rectangle, centered `offset / 2` away from it. */
-function strokeAround(
-  context: CanvasRenderingContext2D,
-  rect: Rect,
-  color: string,
-  width: number,
-  offset: number,
-): void {
-  const left = Math.round(rect.x) - offset / 2;
-  const top = Math.round(rect.y) - offset / 2;
-  context.strokeStyle = color;
-  context.lineWidth = width;
-  context.strokeRect(
-    left,
-    top,
-    Math.round(rect.x + rect.width) + offset / 2 - left,
-    Math.round(rect.y + rect.height) + offset / 2 - top,
   );
 }
 
