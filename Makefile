@@ -1,6 +1,7 @@
 # make demo   the main job, on the shipped model and photograph: build/demo.html, no network needed
 # make test   everything: lint, types, TypeScript, Python, a real browser
 # make lab    JupyterLab with demo.ipynb          make lint    ruff, mypy, biome, tsc
+# make bench  what a look costs, and how soon it is painted
 # make clean  removes all that was made
 #
 # PYTHON=python3.12 make demo   picks the Python (3.10 or later) that the environment is made with.
@@ -13,7 +14,7 @@ NPM := $(shell command -v npm || echo $(BIN)/npm)
 BUNDLE := src/cnnvis/static/widget.js
 JS := $(shell find js -type f) package.json package-lock.json esbuild.mjs tsconfig.json
 
-.PHONY: demo test test-js test-python lab lint format golden screenshots clean
+.PHONY: demo test test-js test-python lab lint format bench golden screenshots clean
 
 demo: $(VENV)/.notebook $(BUNDLE)
 	mkdir -p build
@@ -50,6 +51,10 @@ format: $(VENV)/.test node_modules/.package-lock.json
 # rewrites the frames that the tests of both languages read; review the change
 golden: $(VENV)/.test
 	CNNVIS_WRITE_GOLDEN=1 $(BIN)/python -m pytest tests/python/test_frame.py
+
+bench: $(VENV)/.test $(BUNDLE)
+	$(BIN)/python tests/browser/chromium.py
+	$(BIN)/python benchmarks/first_paint.py
 
 # the pictures of the README
 screenshots: $(VENV)/.test $(BUNDLE)

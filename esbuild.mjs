@@ -1,5 +1,5 @@
 // Builds what ships in the Python package: the widget's module, the report's script and their stylesheet.
-import { readFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 import { context } from "esbuild";
 
 // d3-scale-chromatic makes its forty colormaps by calls at the top level, which a bundler must keep. They are
@@ -15,11 +15,14 @@ const usedColormapsOnly = {
   },
 };
 
+const OUT = "src/cnnvis/static";
+
 const shared = {
   bundle: true,
   minify: true,
   target: "es2020",
-  outdir: "src/cnnvis/static",
+  outdir: OUT,
+  metafile: true,
   legalComments: "none",
   charset: "utf8", // no escapes: the report is written as UTF-8
   logLevel: "info",
@@ -34,13 +37,28 @@ const builds = [
   { ...shared, entryPoints: ["js/widget.css"] },
 ];
 
+/** Writes the licences of the packages that went into the bundles, as these licences ask for. */
+async function writeLicenses(inputs) {
+  const packages = new Set(
+    inputs.flatMap((path) => path.match(/^node_modules\/(?:@[^/]+\/)?[^/]+/)?.[0] ?? []),
+  );
+  const texts = [...packages].sort().map(async (folder) => {
+    const name = folder.slice("node_modules/".length);
+    return `${name}\n\n${await readFile(`${folder}/LICENSE`, "utf8")}`;
+  });
+  await writeFile(`${OUT}/licenses.txt`, (await Promise.all(texts)).join("\n---\n\n"));
+}
+
 const watch = process.argv.includes("--watch");
+const inputs = [];
 for (const options of builds) {
   const build = await context(options);
   if (watch) {
     await build.watch();
   } else {
-    await build.rebuild();
+    const { metafile } = await build.rebuild();
+    inputs.push(...Object.keys(metafile.inputs));
     await build.dispose();
   }
 }
+if (!watch) await writeLicenses(inputs);

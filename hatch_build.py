@@ -15,7 +15,7 @@ from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
-BUNDLE = ("widget.js", "report.js", "widget.css")
+BUNDLE = ("widget.js", "report.js", "widget.css", "licenses.txt")
 
 
 class BundleHook(BuildHookInterface[Any]):

@@ -1,4 +1,4 @@
-import { blockText, tileWord } from "../describe.js";
+import { tileWord } from "../describe.js";
 import { element, setText } from "../dom.js";
 import { count, percent, plain, times } from "../format.js";
 import { FILTERS, type Frame, statistic } from "../frame.js";
@@ -12,8 +12,7 @@ const NARROW = 640;
 export function inspectorPanel(store: ViewerStore, signal: AbortSignal): HTMLElement {
   const numbers = fold("Layer");
   const table = element("dl", { class: "cnnvis-numbers" });
-  const averaged = element("p", { class: "cnnvis-note" });
-  numbers.body.append(table, averaged);
+  numbers.body.append(table);
 
   const input = fold("Input");
   const image = element("img", { class: "cnnvis-picture", alt: "What the model saw" });
@@ -47,8 +46,6 @@ export function inspectorPanel(store: ViewerStore, signal: AbortSignal): HTMLEle
     table.replaceChildren(
       ...rows.map(([name, value]) => element("div", {}, element("dt", {}, name), element("dd", {}, value))),
     );
-    const extent = state.view === FILTERS ? "The largest is" : "Min and max are";
-    setText(averaged, frame !== null && frame.factor > 1 ? `${extent} of ${blockText(frame)} means.` : "");
     numbers.element.hidden = frame === null;
   }
 

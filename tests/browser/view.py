@@ -1,0 +1,182 @@
+"""The widget as a person uses it, in a page of any host."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from matplotlib import colormaps
+from numpy.typing import NDArray
+from playwright.sync_api import Locator, Page, expect
+
+Color = tuple[int, int, int]
+VIRIDIS = (np.asarray(colormaps["viridis"](np.arange(256)))[:, :3] * 255).round().astype(int)
+
+_PLACE = re.compile(
+    r"(?:channel|filter) (?P<channel>\d+)(?: · input channel (?P<plane>\d+))?"
+    r" · row (?P<row>\d+) · column (?P<column>\d+)"
+)
+
+
+@dataclass(frozen=True)
+class Place:
+    """Which value is under the pointer, as the view says.
+
+    Attributes:
+        channel: The tile.
+        plane: A filter's input channel; None where the view names none.
+        row: From the top of the map or kernel.
+        column: From its left.
+    """
+
+    channel: int
+    plane: int | None
+    row: int
+    column: int
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One point of the canvas, in CSS pixels from its corner: what it is said to be, and its color."""
+
+    x: float
+    y: float
+    place: Place
+    color: Color
+
+
+class View:
+    """One view of a widget or report."""
+
+    def __init__(self, page: Page) -> None:
+        self.page = page
+        self.root = page.locator(".cnnvis").first
+        self.canvas = self.root.locator("canvas").first
+        self.readout = self.root.locator(".cnnvis-readout")
+        self.layers = self.root.get_by_role("listbox")
+
+    def wait(self, layer: str, view: str = "feature_maps") -> None:
+        """Until the layer is painted."""
+        expect(self.canvas).to_have_attribute("data-layer", layer)
+        expect(self.canvas).to_have_attribute("data-view", view)
+        expect(self.canvas).to_have_attribute("data-state", "ready")
+
+    def pick_layer(self, name: str) -> None:
+        """Clicks a layer in the list."""
+        self.layers.get_by_role("option").filter(has_text=re.compile(name)).first.click()
+
+    def choose(self, view: str) -> None:
+        """Clicks "Feature maps" or "Filters"."""
+        self.root.get_by_text(view, exact=True).first.click()
+
+    def transform(self) -> tuple[float, float, float]:
+        """CSS pixels for each cell, and the offset."""
+        text = self.canvas.get_attribute("data-transform")
+        assert text
+        k, x, y = map(float, text.split(","))
+        return k, x, y
+
+    def box(self) -> dict[str, float]:
+        """Where the canvas lies in the page."""
+        box = self.canvas.bounding_box()
+        assert box is not None
+        return dict(box)
+
+    def point(self, x: float, y: float) -> None:
+        """Moves the pointer to a point of the canvas."""
+        box = self.box()
+        self.page.mouse.move(box["x"] + x, box["y"] + y)
+
+    def place(self, x: float, y: float) -> Place | None:
+        """What the view says lies at a point; None for a gap."""
+        self.point(x, y)
+        self._settle()
+        found = _PLACE.search(self.readout.inner_text())
+        if found is None:
+            return None
+        plane = found["plane"]
+        return Place(
+            int(found["channel"]),
+            None if plane is None else int(plane),
+            int(found["row"]),
+            int(found["column"]),
+        )
+
+    def leave(self) -> None:
+        """Moves the pointer off the canvas."""
+        box = self.root.bounding_box()
+        assert box is not None
+        self.page.mouse.move(box["x"] + box["width"] + 5, box["y"] + box["height"] + 5)
+        self._settle()
+
+    def color(self, x: float, y: float) -> Color:
+        """The color drawn at a point of the canvas."""
+        red, green, blue = self.canvas.evaluate(
+            """(canvas, [x, y]) => {
+              const ratio = canvas.width / canvas.getBoundingClientRect().width;
+              const at = [Math.floor(x * ratio), Math.floor(y * ratio), 1, 1];
+              return [...canvas.getContext("2d").getImageData(...at).data].slice(0, 3);
+            }""",
+            [x, y],
+        )
+        return red, green, blue
+
+    def samples(self, across: int = 13, down: int = 9) -> list[Sample]:
+        """Points spread over the canvas that lie well inside a cell."""
+        k, left, top = self.transform()
+        assert k >= 3, "cells are too small to tell one from the next"
+        box = self.box()
+        found: list[tuple[float, float, Place]] = []
+        for column in range(across):
+            for row in range(down):
+                # to the middle of the cell that lies there
+                x = left + (np.floor((box["width"] * (column + 0.5) / across - left) / k) + 0.5) * k
+                y = top + (np.floor((box["height"] * (row + 0.5) / down - top) / k) + 0.5) * k
+                if 0 < x < box["width"] and 0 < y < box["height"]:
+                    place = self.place(float(x), float(y))
+                    if place is not None:
+                        found.append((float(x), float(y), place))
+        self.leave()
+        return [Sample(x, y, place, self.color(x, y)) for x, y, place in found]
+
+    def _settle(self) -> None:
+        """Until what the last event caused is painted: two animation frames."""
+        self.page.evaluate(
+            "() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
+        )
+
+
+def viridis(value: float, lo: float, hi: float) -> Color:
+    """The color of a value by matplotlib's table, through the code that a frame has for it."""
+    code = round(254 * (value - lo) / (hi - lo))
+    red, green, blue = VIRIDIS[min(255, int(code / 254 * 256))].tolist()
+    return red, green, blue
+
+
+def close(a: Color, b: Color, tolerance: int = 3) -> bool:
+    """Whether two colors are the same to the eye; a code may round either way."""
+    return all(abs(x - y) <= tolerance for x, y in zip(a, b, strict=True))
+
+
+def check_maps(samples: list[Sample], maps: NDArray[Any], *, tiles: int = 3) -> None:
+    """Every sample has the color that its exact activation gives.
+
+    Args:
+        samples: From `View.samples`, with the colormap viridis and each channel by its own bounds.
+        maps: The exact activation (channels, height, width).
+        tiles: How many different tiles have to be among them.
+    """
+    assert len({sample.place.channel for sample in samples}) >= tiles
+    assert len(samples) >= 8 * tiles
+    for sample in samples:
+        here = maps[sample.place.channel]
+        value = here[sample.place.row, sample.place.column]
+        expected = viridis(float(value), float(here.min()), float(here.max()))
+        assert close(sample.color, expected), (sample, expected)
+
+
+def option_names(layers: Locator) -> list[str]:
+    """The texts of the listed layers."""
+    return [" ".join(text.split()) for text in layers.get_by_role("option").all_inner_texts()]
