@@ -130,7 +130,7 @@ class Extractor:
         """The weight of each of `CNN_layers`: the live parameter, in the layout of its module.
 
         Of a parametrized or pruned layer it is the parameter that training changes and the weight
-        is made of; `cnnvis.layers.filters` gives what is made of it.
+        is made of; `cnnvis.weights.filters` gives what is made of it.
         """
         return [_live_weight(module) for module in self.CNN_layers]
 

@@ -1,47 +1,28 @@
-"""Whatever a person calls an image, as the batch of floats a model takes and the picture it saw.
+"""An image in any of its usual forms, as the batch of floats a model takes and the picture it saw.
 
-Files, bytes, PIL images and arrays are pictures: they are brought to 8-bit gray or RGB and then
-preprocessed. Tensors are taken as they are. Nothing is fetched over a network.
+Pictures are preprocessed, tensors are taken as they are.
 """
 
 from __future__ import annotations
 
-import io
-import os
-import re
-import stat
-import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import torch
-from PIL import ExifTags, Image, ImageOps
+from PIL import Image
 from torch import Tensor
+
+from cnnvis.picture import MAX_PIXELS, ImageError, check_pixels, open_picture
+
+__all__ = ["Batch", "ImageError", "as_batch"]
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
-GRAY_MEAN, GRAY_STD = (0.5,), (0.5,)
+GRAY_MEAN, GRAY_STD = 0.5, 0.5
 CROP = 224
 """Side of the default's square in pixels; the shorter side becomes 8 / 7 of it, 256."""
-
-MAX_PIXELS = 50_000_000
-"""Of one picture. As float RGB that is 600 MB; Pillow itself warns at 89 million only."""
-
-# no EPS, whose reader runs Ghostscript on what may come from anywhere
-FORMATS = ("PNG", "JPEG", "GIF", "BMP", "WEBP", "TIFF", "AVIF", "JPEG2000", "PPM", "ICO", "TGA")
-
-_KINDS = (
-    "a path, bytes, a binary file, a PIL image, an array (H, W), (H, W, C) or (C, H, W), a tensor "
-    "(H, W), (C, H, W) or (N, C, H, W), or a list of these"
-)
-_URL = re.compile(r"(?i)[a-z][a-z0-9+.-]+://|data:")
-
-
-class ImageError(ValueError):
-    """The image cannot be read, or does not fit the model."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,13 +61,8 @@ def as_batch(
     Args:
         image: One of
 
-            - a path of a regular file, bytes, or a binary file object (read from where it stands,
-              and set back there), in a format of `FORMATS`. Of an animation, the first frame.
-            - a PIL image of any mode. EXIF orientation is applied, transparency laid on white.
-            - an array (H, W), (H, W, C) or (C, H, W) with 1, 3 or 4 channels, or several stacked.
-              bool: white where true. uint8: 0 to 255. uint16: 0 to 65535. Other integers: 0 to 255,
-              or to 65535 where one is above 255. Floats: 0 to 1, or to 255 where one is above 1.
-              They are rounded to 8 bits; anything outside these ranges, NaN included, is refused.
+            - what `cnnvis.picture.open_picture` reads: a path, bytes, a binary file object, a PIL
+              image, or an array (H, W), (H, W, C) or (C, H, W). Several arrays may be stacked.
             - a tensor (H, W), (C, H, W) or (N, C, H, W): taken as it is, on its device, in its
               dtype if that is a float one, with no transform.
             - a list or tuple of these, whose results have one size.
@@ -131,36 +107,35 @@ class _Recipe:
     def apply(self, image: Any) -> Batch:
         if isinstance(image, Tensor):
             return self._tensor(image)
-        notes: list[str] = []
-        picture = _plain(_open(image, self.max_pixels, notes), notes)
+        picture, notes = open_picture(image, self.max_pixels)
         gray = self.channels == 1
         if gray and picture.mode != "L":
-            notes.append("The model takes one channel: the picture was turned to gray (luma).")
+            notes += ("The model takes one channel: the picture was turned to gray (luma).",)
         elif not gray and picture.mode == "L":
-            notes.append("The picture is gray: its one channel was repeated for red, green, blue.")
+            notes += ("The picture is gray: its one channel was repeated for red, green, blue.",)
         picture = picture.convert("L" if gray else "RGB")
         batch = self._default(picture) if self.transform is None else self._transformed(picture)
         _check_channels(batch.tensor.shape[1], self.channels)
-        return Batch(batch.tensor, batch.pictures, batch.preprocessing, (*notes, *batch.notes))
+        return replace(batch, notes=(*notes, *batch.notes))
 
     def _default(self, picture: Image.Image) -> Batch:
-        gray = picture.mode == "L"
         if self.channels not in (None, 1, 3):
             raise ImageError(
                 f"the image must have the {self.channels} channels that the model takes, received "
                 f"a picture of 3; pass a tensor (N, {self.channels}, H, W), or a transform that "
                 "makes them"
             )
-        mean, std = (GRAY_MEAN, GRAY_STD) if gray else (IMAGENET_MEAN, IMAGENET_STD)
+        if picture.mode == "L":
+            mean, std = _per_channel(GRAY_MEAN), _per_channel(GRAY_STD)
+            by = f"mean {GRAY_MEAN} and standard deviation {GRAY_STD}"
+        else:
+            mean, std = _per_channel(IMAGENET_MEAN), _per_channel(IMAGENET_STD)
+            by = f"ImageNet's mean {IMAGENET_MEAN} and standard deviation {IMAGENET_STD}"
         side = round(self.size * 8 / 7)
         picture = _crop(_shorter_side(picture, side, self.max_pixels), self.size)
-        pixels = torch.from_numpy(np.array(picture)).reshape(self.size, self.size, -1)
-        scaled = pixels.permute(2, 0, 1).to(torch.float32, copy=True).contiguous().div_(255)
-        column = (-1, 1, 1)
-        tensor = scaled.sub_(torch.tensor(mean).view(column)).div_(torch.tensor(std).view(column))
-        by = "mean 0.5 and standard deviation 0.5"
-        if not gray:
-            by = f"ImageNet's mean {mean} and standard deviation {std}"
+        pixels = torch.from_numpy(np.array(picture)).view(self.size, self.size, -1)
+        scaled = pixels.permute(2, 0, 1).contiguous().float() / 255
+        tensor = (scaled - mean) / std
         sentence = (
             f"Resized so that the shorter side is {side} pixels (bilinear, antialiased), cropped "
             f"to the central {self.size} × {self.size}, scaled to [0, 1] and normalized with {by}."
@@ -209,7 +184,7 @@ class _Recipe:
                 "or the model's device"
             )
         height, width = image.shape[-2:]
-        _check_pixels(width, height, self.max_pixels)
+        check_pixels(width, height, self.max_pixels)
         _check_channels(1 if image.dim() == 2 else image.shape[-3], self.channels)
         notes = []
         if self.transform is not None:
@@ -231,236 +206,6 @@ class _Recipe:
         return Batch(tensor, pictures, sentence, (*notes, *more))
 
 
-def _open(image: Any, max_pixels: int, notes: list[str]) -> Image.Image:
-    """The image as PIL has it, decoded, upright, in any mode; the user's own stays as it is."""
-    if isinstance(image, (bytes, bytearray, memoryview)):
-        return _decode(bytes(image), "the bytes", max_pixels, notes)
-    if isinstance(image, (str, os.PathLike)):
-        return _decode(_checked_path(image), _quote(image), max_pixels, notes)
-    if isinstance(image, Image.Image):
-        return _upright(image, "the PIL image", max_pixels, notes)
-    if callable(getattr(image, "read", None)):
-        return _decode(_read_file(image), "the file object", max_pixels, notes)
-    if hasattr(image, "__array__") and not isinstance(image, type):
-        return _picture(np.asarray(image), max_pixels, notes)
-    raise TypeError(f"image must be {_KINDS}, received {type(image).__name__}; pass one of those")
-
-
-def _checked_path(path: str | os.PathLike[Any]) -> Path:
-    text = os.fsdecode(path)
-    if not text:
-        raise ImageError("a path must name a file, received an empty string; pass the file's path")
-    if "\0" in text:
-        raise ImageError(
-            f"a path must hold no NUL character, received {_quote(text)}; "
-            "if these are the file's bytes, pass them as bytes"
-        )
-    if isinstance(path, str) and _URL.match(text):
-        raise ImageError(
-            f"a path must name a file on this machine, received the URL {_quote(text)}; "
-            "nothing is downloaded here: fetch it first and pass its bytes"
-        )
-    try:
-        status = Path(text).stat()
-    except FileNotFoundError:
-        raise ImageError(
-            f"a path must name a file that exists, received {_quote(text)}; "
-            f"check it against the working directory, {_quote(Path.cwd())}"
-        ) from None
-    except (OSError, ValueError) as error:
-        raise ImageError(
-            f"a path must name a file that can be read, received {_quote(text)} ({error}); "
-            "check the path and its permissions"
-        ) from None
-    if stat.S_ISDIR(status.st_mode):
-        raise ImageError(
-            f"a path must name a file, received the directory {_quote(text)}; "
-            "for several images pass a list of paths"
-        )
-    if not stat.S_ISREG(status.st_mode):
-        raise ImageError(
-            f"a path must name a regular file, received {_quote(text)}, a pipe, socket or device; "
-            "read it yourself and pass the bytes"
-        )
-    return Path(text)
-
-
-def _read_file(file: Any) -> bytes:
-    try:
-        start = file.tell() if file.seekable() else None
-        content = file.read()
-        if start is not None:
-            file.seek(start)
-    except (OSError, ValueError, AttributeError) as error:
-        raise ImageError(
-            f"a file object must be open for reading, received {type(file).__name__} ({error}); "
-            "open it with open(path, 'rb')"
-        ) from error
-    if not isinstance(content, (bytes, bytearray)):
-        raise TypeError(
-            f"a file object must be binary, received one that reads {type(content).__name__}; "
-            "open it with open(path, 'rb')"
-        )
-    return bytes(content)
-
-
-def _decode(source: bytes | Path, what: str, max_pixels: int, notes: list[str]) -> Image.Image:
-    empty = source.stat().st_size == 0 if isinstance(source, Path) else not source
-    if empty:
-        raise ImageError(
-            f"an image must hold at least one byte, received {what}, which is empty; "
-            "check that it was written, and that a file is read from its start"
-        )
-    Image.init()
-    known = [name for name in FORMATS if name in Image.OPEN]
-    try:
-        with warnings.catch_warnings():
-            # ours is the lower limit, and an error
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            opened = Image.open(
-                io.BytesIO(source) if isinstance(source, bytes) else source, formats=known
-            )
-        with opened:
-            return _upright(opened, what, max_pixels, notes)
-    except ImageError:
-        raise
-    except Exception as error:  # Pillow's readers raise a dozen types on broken files
-        raise _unreadable(what, error) from error
-
-
-def _upright(image: Image.Image, what: str, max_pixels: int, notes: list[str]) -> Image.Image:
-    _check_pixels(*image.size, max_pixels)
-    if 0 in image.size:
-        raise ImageError(
-            f"an image must have at least one pixel, received {what} of {image.width} × "
-            f"{image.height}; check how it was cropped"
-        )
-    try:
-        frames = getattr(image, "n_frames", 1)
-        frame = image.tell() + 1 if frames > 1 else 1
-        image.load()
-    except Exception as error:
-        raise _unreadable(what, error) from error
-    if frames > 1:
-        notes.append(f"Frame {frame} of {frames}: the others were not looked at.")
-    try:
-        orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
-        upright = ImageOps.exif_transpose(image)
-    except Exception:  # a broken EXIF block says nothing about the pixels
-        return image.copy()
-    if orientation in range(2, 9):
-        notes.append("The picture was turned upright as its EXIF orientation says.")
-    return upright
-
-
-def _unreadable(what: str, error: Exception) -> ImageError:
-    return ImageError(
-        f"an image must be a whole file in one of the formats {', '.join(FORMATS)}, received "
-        f"{what} ({type(error).__name__}: {error}); open it in an image viewer to check it, "
-        "or save it again as PNG"
-    )
-
-
-def _picture(array: np.ndarray[Any, Any], max_pixels: int, notes: list[str]) -> Image.Image:
-    """An array as an 8-bit PIL image: L, RGB or RGBA."""
-    shape = array.shape
-    if array.size == 0:
-        raise ImageError(
-            f"an array must hold at least one pixel, received shape {shape}; "
-            "check how it was cropped"
-        )
-    if array.ndim == 3:
-        last, first = shape[2] in (1, 3, 4), shape[0] in (1, 3, 4)
-        if last and first:
-            raise ImageError(
-                "an array must be clearly (H, W, C) or (C, H, W) with 1, 3 or 4 channels, received "
-                f"shape {shape}, which can be both; pass PIL.Image.fromarray(array) or a tensor "
-                "(C, H, W)"
-            )
-        if first:
-            array = array.transpose(1, 2, 0)
-    if array.ndim not in (2, 3) or (array.ndim == 3 and array.shape[2] not in (1, 3, 4)):
-        raise ImageError(
-            "an array must be (H, W), (H, W, C) or (C, H, W) with 1, 3 or 4 channels, received "
-            f"shape {shape}; for other inputs pass a tensor (N, C, H, W)"
-        )
-    _check_pixels(array.shape[1], array.shape[0], max_pixels)
-    pixels = _eight_bits(array, notes)
-    if pixels.ndim == 3 and pixels.shape[2] == 1:
-        pixels = pixels[:, :, 0]
-    return Image.fromarray(np.ascontiguousarray(pixels))
-
-
-def _eight_bits(array: np.ndarray[Any, Any], notes: list[str]) -> np.ndarray[Any, Any]:
-    """Brightness 0 to 255 by the one rule for numbers that `as_batch` states."""
-    kind, dtype = array.dtype.kind, array.dtype.name
-    if kind == "b":
-        return array.astype(np.uint8) * 255
-    if kind == "u" and array.dtype.itemsize == 1:
-        return array
-    if kind not in "iuf":
-        raise ImageError(
-            f"an array must hold bool, integer or float numbers, received dtype {dtype}; "
-            "convert it with array.astype('uint8')"
-        )
-    if kind == "f" and not np.isfinite(array).all():
-        raise ImageError(
-            f"an array must hold finite numbers, received a {dtype} array with NaN or infinity; "
-            "replace them with numpy.nan_to_num, or pass a tensor, which is taken as it is"
-        )
-    low, high = float(array.min()), float(array.max())
-    if kind == "f":
-        slack = 1e-3  # a resampled picture may overshoot a little
-        top = 1.0 if high <= 1 + slack else 255.0
-        fits = low >= -slack * top and high <= top * (1 + slack)
-    else:
-        deep = (kind == "u" and array.dtype.itemsize == 2) or high > 255
-        top = 65535.0 if deep else 255.0
-        fits = low >= 0 and high <= top
-    if not fits:
-        rule = "[0, 1] or [0, 255]" if kind == "f" else "[0, 255] or [0, 65535]"
-        raise ImageError(
-            f"a {dtype} image must lie in {rule}, received values from {low:g} to {high:g}; "
-            "scale it, or pass a tensor, which is taken as it is"
-        )
-    if kind != "f" and top > 255 and high <= 255:
-        notes.append(
-            f"No value is above 255, yet {dtype} means 0 to 65535: the picture is almost black. "
-            "If it holds 0 to 255, pass it as uint8."
-        )
-    elif top != 255:
-        notes.append(f"The values, {dtype} from 0 to {top:g}, were rounded to 8 bits.")
-    scaled = array.astype(np.float64) * (255 / top)
-    return np.clip(np.rint(scaled), 0, 255).astype(np.uint8)
-
-
-def _plain(image: Image.Image, notes: list[str]) -> Image.Image:
-    """Any mode as L or RGB: colors converted, depth scaled, transparency laid on white."""
-    if image.mode.startswith(("I", "F")):
-        # convert() would clip at 255
-        return Image.fromarray(_eight_bits(np.asarray(image), notes))
-    if image.has_transparency_data:
-        opaque = image.convert("LA") if image.mode == "La" else image
-        opaque = opaque.convert("RGBA")
-        if opaque.getchannel("A").getextrema() != (255, 255):
-            notes.append("Transparent parts were laid on white.")
-        white = Image.new("RGBA", opaque.size, "white")
-        rgb = Image.alpha_composite(white, opaque).convert("RGB")
-        return rgb.convert("L") if image.mode in ("1", "L", "LA", "La") else rgb
-    if image.mode == "LAB":
-        return _from_lab(image)
-    return image.convert("L" if image.mode in ("1", "L") else "RGB")
-
-
-def _from_lab(image: Image.Image) -> Image.Image:
-    from PIL import ImageCms  # not in every build of Pillow
-
-    lab, rgb = ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB")
-    converted = ImageCms.profileToProfile(image, lab, rgb, outputMode="RGB")
-    assert converted is not None  # None is for inPlace=True
-    return converted
-
-
 def _shorter_side(picture: Image.Image, side: int, max_pixels: int) -> Image.Image:
     """Resized as torchvision's Resize(side) does; the longer side is rounded down."""
     width, height = picture.size
@@ -480,19 +225,22 @@ def _crop(picture: Image.Image, size: int) -> Image.Image:
     return picture.crop((left, top, left + size, top + size))
 
 
-def _normalization(transform: Any, channels: int) -> tuple[Tensor, Tensor] | None:
+def _normalization(transform: object, channels: int) -> tuple[Tensor, Tensor] | None:
     """Mean and standard deviation that a transform, or its last step that has them, applies."""
     steps = getattr(transform, "transforms", None)
     for step in (*reversed(steps if isinstance(steps, Sequence) else ()), transform):
         try:
-            mean, std = (
-                torch.tensor(getattr(step, k), dtype=torch.float32) for k in ("mean", "std")
-            )
+            mean, std = _per_channel(step.mean), _per_channel(step.std)
         except Exception:  # it has none, or calls something else so
             continue
         if mean.numel() in (1, channels) and std.numel() == mean.numel():
-            return mean.reshape(-1, 1, 1), std.reshape(-1, 1, 1)
+            return mean, std
     return None
+
+
+def _per_channel(values: Any) -> Tensor:
+    """One number a channel, or one for all, as it broadcasts over (C, H, W)."""
+    return torch.tensor(values, dtype=torch.float32).view(-1, 1, 1)
 
 
 def _show(
@@ -510,34 +258,35 @@ def _show(
     if channels not in (1, 3):
         used = "first 3" if channels > 3 else "first"
         notes.append(f"Of {channels} channels the picture shows the {used}.")
-    low, high = float(values.min()), float(values.max())
-    imagenet = torch.tensor(IMAGENET_MEAN).view(3, 1, 1), torch.tensor(IMAGENET_STD).view(3, 1, 1)
-    if normalization is not None:
-        shown = "the picture shows it with its normalization undone"
-        values = values * normalization[1] + normalization[0]
-    elif low >= 0 and high <= 1:
-        shown = "the picture shows its values from 0 to 1"
-    elif channels == 3 and _in_unit_range(values * imagenet[1] + imagenet[0]):
-        shown = "the picture shows it with ImageNet's normalization undone, which its values fit"
-        values = values * imagenet[1] + imagenet[0]
-    else:
-        shown = (
-            f"the picture shows its values stretched from lowest to highest ({low:g} to {high:g})"
-        )
-        lows, highs = values.amin((1, 2, 3), keepdim=True), values.amax((1, 2, 3), keepdim=True)
-        # halves: the range of extreme values would be infinite
-        span = (highs / 2 - lows / 2).clamp_min(torch.finfo(torch.float32).tiny)
-        values = (values / 2 - lows / 2) / span
+    values, shown = _in_unit_range(values, normalization)
     values = torch.where(finite, values, 0.0)
-    kept = values[:, :3] if channels >= 3 else values[:, :1]
-    codes = kept.clamp(0, 1).mul(255).round().to(torch.uint8).permute(0, 2, 3, 1)
-    gray = codes.shape[3] == 1
-    pixels = (codes.squeeze(3) if gray else codes).numpy()
-    return [Image.fromarray(p).convert("RGB") for p in pixels], shown, tuple(notes)
+    rgb = values[:, :3] if channels >= 3 else values[:, :1].expand(-1, 3, -1, -1)
+    codes = rgb.clamp(0, 1).mul(255).round().to(torch.uint8).permute(0, 2, 3, 1)
+    return [Image.fromarray(pixels) for pixels in codes.numpy()], shown, tuple(notes)
 
 
-def _in_unit_range(values: Tensor) -> bool:
-    return float(values.min()) >= -0.02 and float(values.max()) <= 1.02
+def _in_unit_range(
+    values: Tensor, normalization: tuple[Tensor, Tensor] | None
+) -> tuple[Tensor, str]:
+    """Finite values (N, C, H, W) brought to 0 to 1 as far as can be, and how, in words."""
+    if normalization is not None:
+        mean, std = normalization
+        return values * std + mean, "the picture shows it with its normalization undone"
+    low, high = float(values.min()), float(values.max())
+    if low >= 0 and high <= 1:
+        return values, "the picture shows its values from 0 to 1"
+    if values.shape[1] == 3:
+        undone = values * _per_channel(IMAGENET_STD) + _per_channel(IMAGENET_MEAN)
+        if undone.min() >= -0.02 and undone.max() <= 1.02:
+            shown = (
+                "the picture shows it with ImageNet's normalization undone, which its values fit"
+            )
+            return undone, shown
+    shown = f"the picture shows its values stretched from lowest to highest ({low:g} to {high:g})"
+    lows, highs = values.amin((1, 2, 3), keepdim=True), values.amax((1, 2, 3), keepdim=True)
+    # halves: the range of extreme values would be infinite
+    span = (highs / 2 - lows / 2).clamp_min(torch.finfo(torch.float32).tiny)
+    return (values / 2 - lows / 2) / span, shown
 
 
 def _join(batches: list[Batch]) -> Batch:
@@ -573,14 +322,6 @@ def _check_channels(received: int, expected: int | None) -> None:
     )
 
 
-def _check_pixels(width: int, height: int, max_pixels: int) -> None:
-    if width * height > max_pixels:
-        raise ImageError(
-            f"an image must have at most {max_pixels:,} pixels, received {width} × {height} = "
-            f"{width * height:,}; shrink it first, or raise max_pixels"
-        )
-
-
 def _one_line(transform: object, name: str) -> str:
     """A transform's steps where its repr says them (torchvision's do), else its name."""
     try:
@@ -592,9 +333,3 @@ def _one_line(transform: object, name: str) -> str:
 
 def _size(tensor: Tensor) -> str:
     return " × ".join(map(str, tensor.shape[1:]))
-
-
-def _quote(text: object) -> str:
-    """A name as it can be shown anywhere: escaped, and cut if it is long."""
-    name = repr(os.fsdecode(text) if isinstance(text, (str, bytes, os.PathLike)) else text)
-    return name if len(name) <= 200 else f"{name[:120]}…{name[-60:]}"

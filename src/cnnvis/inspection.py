@@ -20,7 +20,8 @@ from torch import Tensor, nn
 from cnnvis import frame
 from cnnvis.capture import Activations, capture, clone
 from cnnvis.image import as_batch
-from cnnvis.layers import Layer, filters, find_layers
+from cnnvis.layers import Layer, find_layers
+from cnnvis.weights import filters
 
 LayerChoice = str | Sequence[str] | Callable[[Layer], bool] | None
 

@@ -1,21 +1,19 @@
 """What a model is made of, read from its modules without running it.
 
-`find_layers` lists the layers, `filters` reads the weights of one. Both take a model as they find
-it: wrapped, shared, parametrized, lazy, quantized or cyclic; neither changes it.
+A model is taken as it is found, wrapped, shared, parametrized, lazy, quantized or cyclic, and not
+changed.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, Literal, NamedTuple, cast
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 from torch.nn.utils import parametrize
-from torch.nn.utils.prune import BasePruningMethod
 
 Kind = Literal["conv", "conv_transpose", "linear", "other"]
 
@@ -38,16 +36,6 @@ _TRANSPOSED = (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
 # A chain of n blocks that each hold the next one twice has 2**n paths: beyond so many repeated
 # visits, further names of a shared module are left out.
 _MAX_REVISITS = 10_000
-
-
-class _Place(NamedTuple):
-    """Where `walk` is: one for each module from the model down to here."""
-
-    module: nn.Module
-    name: str
-    path: tuple[str, ...]
-    inside: tuple[str, ...]
-    children: Iterator[tuple[str, nn.Module]]
 
 
 @dataclass(frozen=True)
@@ -117,19 +105,20 @@ def find_layers(model: nn.Module, kinds: Literal["all"] | None = None) -> list[L
             f"find_layers: kinds must be None or 'all', received {kinds!r}; "
             "take from find_layers(model, 'all') the layers whose .kind you want"
         )
-    found: dict[int, tuple[str, tuple[str, ...], nn.Module, Kind]] = {}
+    found: list[tuple[str, tuple[str, ...], nn.Module, Kind]] = []
     aliases: dict[int, list[str]] = {}
     for name, path, module in walk(model):
-        if id(module) in found:
+        if id(module) in aliases:
             aliases[id(module)].append(name)
             continue
         kind = kind_of(module)
-        if kind != "other" or (kinds == "all" and _is_leaf(module)):
-            found[id(module)] = name, path, module, kind
+        is_leaf = not isinstance(module, _CONTAINERS) and not _children(module)
+        if kind != "other" or (kinds == "all" and is_leaf):
             aliases[id(module)] = []
+            found.append((name, path, module, kind))
     return [
-        _describe(name, tuple(aliases[key]), path, module, kind)
-        for key, (name, path, module, kind) in found.items()
+        _describe(name, tuple(aliases[id(module)]), path, module, kind)
+        for name, path, module, kind in found
     ]
 
 
@@ -157,34 +146,31 @@ def walk(model: nn.Module) -> Iterator[tuple[str, tuple[str, ...], nn.Module]]:
     Raises:
         TypeError: model is not a module, or a ScriptModule.
     """
-    _check_model(model)
-    if _wrapped_key(model) is None:
-        yield "", (), model
-    seen, on_path, revisits = {id(model)}, {id(model)}, 0
-    stack = [_Place(model, "", (), (), iter(_children(model)))]
+    check_model(model)
+    seen: set[int] = set()
+    revisits = 0
+    # what is still to be visited, the next one last; `above` holds the ids of the modules it lies in
+    stack: list[tuple[str, tuple[str, ...], nn.Module, frozenset[int]]]
+    stack = [("", (), model, frozenset())]
     while stack:
-        here = stack[-1]
-        key, child = next(here.children, ("", None))
-        if child is None:
-            on_path.discard(id(here.module))
-            stack.pop()
+        name, path, module, above = stack.pop()
+        if id(module) in above:
             continue
-        if id(child) in on_path:
-            continue
-        if id(child) in seen:
+        if id(module) in seen:
             revisits += 1
             if revisits > _MAX_REVISITS:
                 continue
-        seen.add(id(child))
-        if key == _wrapped_key(here.module):
-            name, path = here.name, here.path
-        else:
-            name, path = (f"{here.name}.{key}" if here.name else key), here.inside
-        if _wrapped_key(child) is None:
-            yield name, path, child
-        on_path.add(id(child))
+        seen.add(id(module))
+        wrapped = _wrapped_key(module)
+        if wrapped is None:
+            yield name, path, module
+        above |= {id(module)}
         inside = (*path, name) if name else path
-        stack.append(_Place(child, name, path, inside, iter(_children(child))))
+        for key, child in reversed(_children(module)):
+            if key == wrapped:
+                stack.append((name, path, child, above))
+            else:
+                stack.append((f"{name}.{key}" if name else key, inside, child, above))
 
 
 def kind_of(module: nn.Module) -> Kind:
@@ -215,109 +201,47 @@ def kind_of(module: nn.Module) -> Kind:
     return "conv" if tuple(weight.shape) == expected else "other"
 
 
-def filters(module: nn.Module) -> Tensor:
-    """The weights of a layer as they are now, one filter per output channel.
-
-    Reading leaves the module as it was: parametrizations (spectral norm's power iteration too) are
-    computed as in evaluation, without gradients; weights that torch only renews in the next forward
-    pass (pruning, the older weight and spectral norms) are computed from what they are made of.
-
-    Args:
-        module: A convolution, transposed convolution or Linear, on any device.
-
-    Returns:
-        A copy on the CPU in the module's dtype (float32 where it is quantized), contiguous:
-        (out_channels, in_channels / groups, *kernel), of a Linear (out_features, in_features). A
-        transposed convolution's taps are not mirrored: tap (y, x) adds to the output that lies
-        (y, x) further.
-
-    Raises:
-        TypeError: module is no module, or of kind `"other"`.
-        ValueError: its weights are not initialized yet, on the meta device, or split over
-            processes.
-    """
-    _check_model(module)
-    module = unwrap(module)
-    kind, name = kind_of(module), type_name(module)
-    if kind == "other":
-        raise TypeError(
-            "filters: the module must be a convolution, a transposed convolution or a Linear, "
-            f"received {name}; find_layers(model) lists those of a model"
-        )
-    weight = _weight(module)
-    if is_lazy(weight):
-        raise ValueError(
-            f"filters: the weights must be initialized, received a lazy {name}; "
-            "run the model once on its real input, then ask again"
-        )
-    if weight.is_meta:
-        raise ValueError(
-            f"filters: the weights must hold values, received a {name} on the meta device; "
-            "load them with model.to_empty(device='cpu') and load_state_dict"
-        )
-    if hasattr(weight, "full_tensor"):
-        raise ValueError(
-            f"filters: the weights must lie in one process, received a {name} that is split over "
-            "several (DTensor); gather them with full_tensor() on every rank first"
-        )
-    if weight.is_quantized:
-        weight = weight.dequantize()
-    copy = torch.empty(weight.shape, dtype=weight.dtype, device="cpu").copy_(weight)
-    groups = _read_int(module, "groups") or 1
-    if kind != "conv_transpose":
-        return copy
-    # (in, out / groups, *kernel), the groups one after the other along the inputs
-    taken, given, *kernel = copy.shape
-    split = copy.reshape(groups, taken // groups, given, *kernel)
-    return split.transpose(1, 2).reshape(groups * given, taken // groups, *kernel)
-
-
 def type_name(module: nn.Module) -> str:
     """The class name as a person knows it: without what parametrizing put around it."""
     if _is_quantized(module):
         # Conv2d calls itself QuantizedConv2d
         own = _read(module, "_get_name")
         return str(own()) if callable(own) else type(module).__name__
-    if _parametrizations(module):
+    if parametrizations(module):
         return parametrize.type_before_parametrizations(module).__name__
     return type(module).__name__
 
 
-@torch.no_grad()
-def _weight(module: nn.Module) -> Tensor:
-    """The weight as the next forward pass in evaluation would see it; may share its memory."""
-    made_by = _parametrizations(module).get("weight")
-    if made_by is not None:
-        # not `module.weight`: inside parametrize.cached() that would leave a tensor without
-        # gradient in the cache that training uses
-        with _evaluating(made_by):
-            return cast(Tensor, made_by()).detach()
-    hook: Any  # torch's own, untyped
-    for hook in list(module._forward_pre_hooks.values()):
-        if isinstance(hook, BasePruningMethod) and hook._tensor_name == "weight":
-            return cast(Tensor, hook.apply_mask(module)).detach()  # type: ignore[no-untyped-call]
-        if getattr(hook, "name", None) != "weight":
-            continue
-        if type(hook).__name__ == "SpectralNorm":
-            return cast(Tensor, hook.compute_weight(module, do_power_iteration=False)).detach()
-        if type(hook).__name__ == "WeightNorm":
-            return cast(Tensor, hook.compute_weight(module)).detach()
-    weight: Any = module.weight
-    weight = cast(Tensor, weight() if _is_quantized(module) else weight)
-    return weight if is_lazy(weight) else weight.detach()
+def parametrizations(module: nn.Module) -> dict[str, nn.Module]:
+    """What makes a module's parametrized tensors, by their name; empty for an ordinary module."""
+    made = _registered(module, "_modules").get("parametrizations")
+    return dict(made.items()) if isinstance(made, nn.ModuleDict) else {}
 
 
-@contextmanager
-def _evaluating(module: nn.Module) -> Iterator[None]:
-    """Each module's flag for itself: a user's train() and frozen submodules stay as they were."""
-    flags = [(m, m.training) for _, _, m in walk(module)]
-    try:
-        for m, _ in flags:
-            m.training = False
-        yield
-    finally:
-        for m, training in flags:
-            m.training = training
+def check_model(model: object) -> None:
+    """Raises a TypeError for what is no module, or a ScriptModule, with what to pass instead."""
+    if isinstance(model, torch.jit.ScriptModule):
+        raise TypeError(
+            "the model must be an ordinary torch.nn.Module, received a "
+            f"{type(model).__name__}: TorchScript hides its layers and refuses hooks; "
+            "pass the model that it was scripted or traced from"
+        )
+    if isinstance(model, nn.Module):
+        return
+    if isinstance(model, type):
+        label = model.__name__
+        received, step = f"the class {label}", f"make one first: model = {label}(...)"
+    elif isinstance(model, dict):
+        received, step = "a dict", "load a state dict into its model: model.load_state_dict(...)"
+    elif type(model).__name__ == "ExportedProgram":
+        received, step = "an ExportedProgram", "pass the model that it was exported from"
+    elif callable(model):
+        label = getattr(model, "__name__", type(model).__name__)
+        received, step = f"the function {label}", f"pass what it returns: {label}(...)"
+    else:
+        received = type(model).__name__
+        step = "build the model first, for example torchvision.models.resnet18()"
+    raise TypeError(f"the model must be a torch.nn.Module, received {received}; {step}")
 
 
 def _describe(
@@ -359,7 +283,7 @@ def _own_parameters(module: nn.Module) -> dict[str, Tensor]:
         made = {key: get() for key, get in read.items() if callable(get)}
         return {key: tensor for key, tensor in made.items() if isinstance(tensor, Tensor)}
     own = {k: p for k, p in _registered(module, "_parameters").items() if p is not None}
-    for key, made_by in _parametrizations(module).items():
+    for key, made_by in parametrizations(module).items():
         for k, p in made_by._parameters.items():
             if p is not None:
                 own[key if k in ("original", "original0") else f"{key}.{k}"] = p
@@ -374,18 +298,8 @@ def _children(module: nn.Module) -> list[tuple[str, nn.Module]]:
     if _is_quantized(module) or isinstance(module, torch.jit.ScriptModule):
         return []
     children = _registered(module, "_modules").items()
-    hidden = "parametrizations" if _parametrizations(module) else None
+    hidden = "parametrizations" if parametrizations(module) else None
     return [(k, m) for k, m in children if m is not None and k != hidden]
-
-
-def _parametrizations(module: nn.Module) -> dict[str, nn.Module]:
-    """What makes a module's parametrized tensors, by their name; empty for an ordinary module."""
-    made = _registered(module, "_modules").get("parametrizations")
-    return dict(made.items()) if isinstance(made, nn.ModuleDict) else {}
-
-
-def _is_leaf(module: nn.Module) -> bool:
-    return not _children(module) and not isinstance(module, _CONTAINERS)
 
 
 def _is_quantized(module: nn.Module) -> bool:
@@ -434,30 +348,3 @@ def _lengths(value: Any, rank: int) -> tuple[int, ...] | None:
     if isinstance(value, (tuple, list)) and all(isinstance(v, int) for v in value):
         return tuple(value)
     return None
-
-
-def _check_model(model: object) -> None:
-    if isinstance(model, torch.jit.ScriptModule):
-        raise TypeError(
-            "the model must be an ordinary torch.nn.Module, received a "
-            f"{type(model).__name__}: TorchScript hides its layers and refuses hooks; "
-            "pass the model that it was scripted or traced from"
-        )
-    if isinstance(model, nn.Module):
-        return
-    if isinstance(model, type):
-        received, step = (
-            f"the class {model.__name__}",
-            f"make one first: model = {model.__name__}(...)",
-        )
-    elif isinstance(model, dict):
-        received, step = "a dict", "load a state dict into its model: model.load_state_dict(...)"
-    elif type(model).__name__ == "ExportedProgram":
-        received, step = "an ExportedProgram", "pass the model that it was exported from"
-    elif callable(model):
-        label = getattr(model, "__name__", type(model).__name__)
-        received, step = f"the function {label}", f"pass what it returns: {label}(...)"
-    else:
-        received = f"{type(model).__name__}"
-        step = "build the model first, for example torchvision.models.resnet18()"
-    raise TypeError(f"the model must be a torch.nn.Module, received {received}; {step}")

@@ -3,11 +3,22 @@
 from __future__ import annotations
 
 import copy
-from typing import Any
+from typing import Any, cast
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn.utils import prune
+
+# of every rank: class, class that is lazy, kind
+CONVOLUTIONS = [
+    (nn.Conv1d, nn.LazyConv1d, "conv"),
+    (nn.Conv2d, nn.LazyConv2d, "conv"),
+    (nn.Conv3d, nn.LazyConv3d, "conv"),
+    (nn.ConvTranspose1d, nn.LazyConvTranspose1d, "conv_transpose"),
+    (nn.ConvTranspose2d, nn.LazyConvTranspose2d, "conv_transpose"),
+    (nn.ConvTranspose3d, nn.LazyConvTranspose3d, "conv_transpose"),
+]
 
 
 class TwoConvs(nn.Module):
@@ -58,6 +69,11 @@ class Failing(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         self.norm(self.first(x))
         raise RuntimeError("no second half today")
+
+
+def pruned(module: nn.Module, name: str) -> nn.Module:
+    """The module with half of that parameter masked."""
+    return cast(nn.Module, prune.l1_unstructured(module, name, 0.5))  # type: ignore[no-untyped-call]
 
 
 def image_tensor(side: int = 32, batch: int = 1, channels: int = 3) -> Tensor:

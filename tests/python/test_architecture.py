@@ -17,17 +17,19 @@ MAY_IMPORT = {
     "_version": set(),
     "bundle": set(),
     "layers": set(),
-    "image": set(),
+    "weights": {"layers"},
+    "image": {"picture"},
+    "picture": set(),
     "quantize": set(),
     "extractor": {"layers"},
     "capture": {"layers"},
     "frame": {"quantize"},
-    "inspection": {"layers", "image", "capture", "quantize", "frame", "report"},
+    "inspection": {"layers", "weights", "image", "capture", "quantize", "frame", "report"},
     "describe": {"_version", "inspection", "frame", "layers"},
     "widget": {"inspection", "frame", "describe", "bundle", "report"},
     "report": {"inspection", "frame", "describe", "bundle"},
 }
-WITHOUT_TORCH = {"bundle", "describe", "report", "widget"}
+WITHOUT_TORCH = {"picture", "bundle", "describe", "report", "widget"}
 
 
 def imports(path: Path) -> set[str]:

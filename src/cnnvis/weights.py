@@ -1,0 +1,109 @@
+"""The weights of a layer as they are now, read without changing it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, cast
+
+import torch
+from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
+from torch.nn.utils.prune import BasePruningMethod
+
+from cnnvis.layers import check_model, kind_of, parametrizations, type_name, unwrap, walk
+
+
+def filters(module: nn.Module) -> Tensor:
+    """The weights of a layer as they are now, one filter per output channel.
+
+    Reading leaves the module as it was: parametrizations (spectral norm's power iteration too) are
+    computed as in evaluation, without gradients; weights that torch only renews in the next forward
+    pass (pruning, the older weight and spectral norms) are computed from what they are made of.
+
+    Args:
+        module: A convolution, transposed convolution or Linear, on any device.
+
+    Returns:
+        A copy on the CPU in the module's dtype (float32 where it is quantized), contiguous:
+        (out_channels, in_channels / groups, *kernel), of a Linear (out_features, in_features). A
+        transposed convolution's taps are not mirrored: tap (y, x) adds to the output that lies
+        (y, x) further.
+
+    Raises:
+        TypeError: module is no module, or of kind `"other"`.
+        ValueError: its weights are not initialized yet, on the meta device, or split over
+            processes.
+    """
+    check_model(module)
+    module = unwrap(module)
+    kind, name = kind_of(module), type_name(module)
+    if kind == "other":
+        raise TypeError(
+            "filters: the module must be a convolution, a transposed convolution or a Linear, "
+            f"received {name}; find_layers(model) lists those of a model"
+        )
+    weight = _weight(module)
+    if is_lazy(weight):
+        raise ValueError(
+            f"filters: the weights must be initialized, received a lazy {name}; "
+            "run the model once on its real input, then ask again"
+        )
+    if weight.is_meta:
+        raise ValueError(
+            f"filters: the weights must hold values, received a {name} on the meta device; "
+            "load them with model.to_empty(device='cpu') and load_state_dict"
+        )
+    if hasattr(weight, "full_tensor"):
+        raise ValueError(
+            f"filters: the weights must lie in one process, received a {name} that is split over "
+            "several (DTensor); gather them with full_tensor() on every rank first"
+        )
+    if weight.is_quantized:
+        weight = weight.dequantize()
+    copy = torch.empty(weight.shape, dtype=weight.dtype, device="cpu").copy_(weight)
+    if kind != "conv_transpose":
+        return copy
+    # (in, out / groups, *kernel), the groups one after the other along the inputs
+    groups = cast(int, module.groups)
+    taken, given, *kernel = copy.shape
+    split = copy.reshape(groups, taken // groups, given, *kernel)
+    return split.transpose(1, 2).reshape(groups * given, taken // groups, *kernel)
+
+
+@torch.no_grad()
+def _weight(module: nn.Module) -> Tensor:
+    """The weight as the next forward pass in evaluation would see it; may share its memory."""
+    made_by = parametrizations(module).get("weight")
+    if made_by is not None:
+        # not `module.weight`: inside parametrize.cached() that would leave a tensor without
+        # gradient in the cache that training uses
+        with _evaluating(made_by):
+            return cast(Tensor, made_by()).detach()
+    hook: Any  # torch's own, untyped
+    for hook in list(module._forward_pre_hooks.values()):
+        if isinstance(hook, BasePruningMethod) and hook._tensor_name == "weight":
+            return cast(Tensor, hook.apply_mask(module)).detach()  # type: ignore[no-untyped-call]
+        if getattr(hook, "name", None) != "weight":
+            continue
+        if type(hook).__name__ == "SpectralNorm":
+            return cast(Tensor, hook.compute_weight(module, do_power_iteration=False)).detach()
+        if type(hook).__name__ == "WeightNorm":
+            return cast(Tensor, hook.compute_weight(module)).detach()
+    weight: Any = module.weight
+    if callable(weight):  # a quantized module's
+        weight = weight()
+    return cast(Tensor, weight if is_lazy(weight) else weight.detach())
+
+
+@contextmanager
+def _evaluating(module: nn.Module) -> Iterator[None]:
+    """Each module's flag for itself: a user's train() and frozen submodules stay as they were."""
+    flags = [(m, m.training) for _, _, m in walk(module)]
+    try:
+        for m, _ in flags:
+            m.training = False
+        yield
+    finally:
+        for m, training in flags:
+            m.training = training
