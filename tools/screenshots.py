@@ -56,13 +56,13 @@ def report(browser: Browser, file: Path) -> None:
     view.choose("Filters")
     view.wait("stem.conv", "filters")
     shoot(page, "filters.png")
-    view.pick_layer(r"stage2\.0\.\s*conv1")
+    view.pick_layer("stage2.0.conv1")
     view.wait("stage2.0.conv1", "filters")
     shoot(page, "mosaic.png")
 
     page = new_page(browser, 1200, 760, 1, dark=True)
     view = open_report(page, file)
-    view.pick_layer(r"stage2\.1\.\s*conv1")
+    view.pick_layer("stage2.1.conv1")
     view.wait("stage2.1.conv1")
     shoot(page, "dark.png")
 

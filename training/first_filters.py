@@ -34,7 +34,8 @@ def first_filters(photographs: list[Versions], count: int, side: int, seed: int)
     # between the patch that a center stands for and the direction that detects it in raw pixels
     filters = (centers @ axes[:, :kept].T).view(count, 3, side, side)
     filters = filters - filters.mean((1, 2, 3), keepdim=True)
-    return filters / filters.flatten(1).norm(dim=1).view(-1, 1, 1, 1)
+    unit: Tensor = filters / filters.flatten(1).norm(dim=1).view(-1, 1, 1, 1)
+    return unit
 
 
 def _patches(photographs: list[Versions], side: int, seed: int) -> Tensor:

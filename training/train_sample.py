@@ -90,7 +90,7 @@ def train(minutes: float, size: int, rate: float, decay: float, seed: int, cache
     model = SampleNet(len(photographs)).to(memory_format=torch.channels_last).train()
     turner = nn.Linear(model.WIDTHS[-1], 4)
     stem = model.stem.conv.weight
-    stem.data.copy_(first_filters(photographs, *stem.shape[::2], seed))
+    stem.data.copy_(first_filters(photographs, len(stem), stem.shape[-1], seed))
     others = [p for p in (*model.parameters(), *turner.parameters()) if p is not stem]
     optimizer = torch.optim.SGD(
         [

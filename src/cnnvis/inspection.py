@@ -16,6 +16,7 @@ from typing import Any
 import torch
 from PIL import Image
 from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
 
 from cnnvis import frame
 from cnnvis.capture import Activations, capture, clone
@@ -126,7 +127,7 @@ class Inspection:
         ranked = sorted(layers, key=lambda layer: order.get(layer.name, len(order)))
         self.layers = [_run(layer, tuple(shapes.get(layer.name, ()))) for layer in ranked]
         self._runs = {run.name: run for run in self.layers}
-        self.notes = [*notes, *self._notes_of_layers()]
+        self.notes = [*notes, *self._notes_of_labels(), *self._notes_of_layers()]
 
     def __repr__(self) -> str:
         ran = sum(run.ran for run in self.layers)
@@ -213,10 +214,8 @@ class Inspection:
 
         Scores are read as logits: their softmax is given.
         """
-        scores = self.output
-        if not isinstance(scores, Tensor) or scores.ndim != 2 or not scores.is_floating_point():
-            return []
-        if scores.shape[1] < 2 or image >= len(scores):
+        scores = self._scores()
+        if scores is None or image >= len(scores):
             return []
         top = scores[image].to(torch.float64).softmax(0).topk(min(k, scores.shape[1]))
         if not bool(top.values.isfinite().all()):
@@ -264,6 +263,23 @@ class Inspection:
             with self._lock:
                 kept = capture(self.model, self._inputs, [run.layer])[name][call]
         return kept  # type: ignore[no-any-return]
+
+    def _scores(self) -> Tensor | None:
+        """The output, where it can be a table of class scores (batch, classes)."""
+        scores = self.output
+        if isinstance(scores, Tensor) and scores.ndim == 2 and scores.shape[1] > 1:
+            return scores if scores.is_floating_point() else None
+        return None
+
+    def _notes_of_labels(self) -> list[Note]:
+        scores = self._scores()
+        if not self._labels or scores is None or len(self._labels) == scores.shape[1]:
+            return []
+        text = (
+            f"labels= has {len(self._labels)} names and the model gives {scores.shape[1]} scores, "
+            "so the names are not shown."
+        )
+        return [Note(None, "labels", text)]
 
     def _notes_of_layers(self) -> list[Note]:
         notes = []
@@ -315,6 +331,11 @@ def inspect(
         ForwardError: The forward pass raised.
     """
     chosen = choose_layers(model, layers)
+    if any(is_lazy(p) for p in model.parameters()):
+        raise ValueError(
+            f"model {type(model).__name__} has lazy layers that are not initialized, and a look would "
+            "fix their shapes for ever; run the model once on an input of the right shape first"
+        )
     parameter = next((p for p in model.parameters() if p.is_floating_point()), None)
     if parameter is not None and parameter.is_meta:
         raise ValueError(

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import re
-import sys
 from pathlib import Path
 
 import pytest
 import torch
 from lab import Lab, Notebook
+from nets import TwoConvs, image_tensor
 from playwright.sync_api import Page, expect
 from view import View, check_maps, close, option_names
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "python"))
-from nets import TwoConvs, image_tensor  # noqa: E402
 
 SETUP = f"""
 import sys, torch
@@ -66,7 +63,7 @@ def test_what_is_drawn_is_what_the_model_computed(notebook: Notebook, view: View
 
 def test_a_click_on_a_tile_picks_its_channel_in_python(notebook: Notebook, view: View) -> None:
     view.wait("first")
-    by_channel = {sample.place.channel: sample for sample in view.samples(9, 7)}
+    by_channel = {sample.place.channel: sample for sample in view.samples()}
     box = view.box()
     notebook.execute("seen = []; w.observe(lambda change: seen.append(change['new']), 'channels')")
 
@@ -93,7 +90,7 @@ def test_a_click_on_a_tile_picks_its_channel_in_python(notebook: Notebook, view:
 
 def test_zooming_keeps_what_is_under_the_pointer(notebook: Notebook, view: View) -> None:
     view.wait("first")
-    sample = next(s for s in view.samples(9, 7) if s.place.channel == 3)
+    sample = next(s for s in view.samples() if s.place.channel == 3)
     fit = view.transform()
     view.point(sample.x, sample.y)
     view.page.mouse.wheel(0, -300)  # without focus and without Ctrl the page scrolls
@@ -119,7 +116,7 @@ def test_zooming_keeps_what_is_under_the_pointer(notebook: Notebook, view: View)
         "([canvas, old]) => !canvas.dataset.transform.startsWith(old)",
         arg=[view.canvas.element_handle(), f"{zoomed[0]},"],
     )
-    view.root.get_by_role("button", name=re.compile("Fit")).click()
+    view.root.get_by_role("button", name=re.compile("Show all")).click()
     expect(view.canvas).to_have_attribute("data-transform", ",".join(_js(v) for v in fit))
 
 
@@ -224,7 +221,7 @@ def test_an_image_that_does_not_fit_is_an_error_in_python_and_the_view_stays(
     with pytest.raises(RuntimeError, match="ForwardError: .* to have 3 channels, but got 5"):
         notebook.execute("w.image = torch.rand(1, 5, 48, 48)")
     view.wait("first")
-    check_maps(view.samples(9, 7), activations["first"][0].numpy())
+    check_maps(view.samples(), activations["first"][0].numpy())
 
 
 def test_two_views_of_one_widget_move_together_and_are_zoomed_apart(lab: Lab, page: Page) -> None:

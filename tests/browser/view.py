@@ -64,8 +64,13 @@ class View:
         expect(self.canvas).to_have_attribute("data-state", "ready")
 
     def pick_layer(self, name: str) -> None:
-        """Clicks a layer in the list."""
-        self.layers.get_by_role("option").filter(has_text=re.compile(name)).first.click()
+        """Clicks a layer in the list, by its whole name."""
+        self.option(name).click()
+
+    def option(self, name: str) -> Locator:
+        """A layer in the list; its title starts with its whole name."""
+        named = re.compile(rf"^{re.escape(name)}($|\n)")
+        return self.layers.get_by_role("option").and_(self.page.get_by_title(named))
 
     def choose(self, view: str) -> None:
         """Clicks "Feature maps" or "Filters"."""
@@ -82,7 +87,7 @@ class View:
         """Where the canvas lies in the page."""
         box = self.canvas.bounding_box()
         assert box is not None
-        return dict(box)
+        return {name: box[name] for name in ("x", "y", "width", "height")}
 
     def point(self, x: float, y: float) -> None:
         """Moves the pointer to a point of the canvas."""
@@ -92,7 +97,7 @@ class View:
     def place(self, x: float, y: float) -> Place | None:
         """What the view says lies at a point; None for a gap."""
         self.point(x, y)
-        self._settle()
+        self.settle()
         found = _PLACE.search(self.readout.inner_text())
         if found is None:
             return None
@@ -109,7 +114,7 @@ class View:
         box = self.root.bounding_box()
         assert box is not None
         self.page.mouse.move(box["x"] + box["width"] + 5, box["y"] + box["height"] + 5)
-        self._settle()
+        self.settle()
 
     def color(self, x: float, y: float) -> Color:
         """The color drawn at a point of the canvas."""
@@ -123,7 +128,7 @@ class View:
         )
         return red, green, blue
 
-    def samples(self, across: int = 13, down: int = 9) -> list[Sample]:
+    def samples(self, across: int = 9, down: int = 7) -> list[Sample]:
         """Points spread over the canvas that lie well inside a cell."""
         k, left, top = self.transform()
         assert k >= 3, "cells are too small to tell one from the next"
@@ -141,7 +146,7 @@ class View:
         self.leave()
         return [Sample(x, y, place, self.color(x, y)) for x, y, place in found]
 
-    def _settle(self) -> None:
+    def settle(self) -> None:
         """Until what the last event caused is painted: two animation frames."""
         self.page.evaluate(
             "() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"

@@ -125,6 +125,9 @@ def test_predictions_are_the_softmax_with_labels() -> None:
     assert top[0].label == "abcde"[top[0].index]
     assert top[0].probability == pytest.approx(float(expected.max()))
     assert inspect(model, x).predictions(1)[0].label == f"class {top[0].index}"
+    wrong = inspect(model, x, labels=["a", "b"])
+    assert wrong.predictions(1)[0].label == f"class {top[0].index}"
+    assert "labels= has 2 names and the model gives 5 scores" in wrong.notes[-1].text
     assert inspect(Shared(), x).predictions() == [], "its output is no table of class scores"
 
 
@@ -211,6 +214,14 @@ class TestErrorsSayWhatToDo:
             inspect(TwoConvs(), image_tensor(channels=4))
         assert "none of its 2 layers had run" in str(e.value)
         assert "Check the input's shape and channels, or pass transform=" in str(e.value)
+
+    def test_lazy_model(self) -> None:
+        model = nn.Sequential(nn.LazyConv2d(4, 3))
+        with pytest.raises(
+            ValueError, match="lazy layers that are not initialized, .* run the model once"
+        ):
+            inspect(model, image_tensor(channels=2))
+        assert model[0].in_channels == 0
 
     def test_meta_model(self) -> None:
         with torch.device("meta"):
