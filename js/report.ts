@@ -9,13 +9,7 @@ function start(): void {
   if (root === null || data === null) return;
   const source = embeddedSource(JSON.parse(data.textContent ?? "") as Embedded);
   // Set here and not in the stylesheet, which the widget shares: there the page belongs to the notebook.
-  const { style } = document.body;
-  style.margin = "0";
-  style.display = "flex";
-  style.flexDirection = "column";
-  style.minHeight = style.height = "100dvh";
-  root.style.flex = "1";
-  root.style.minHeight = "0";
+  document.body.style.margin = "0";
   mountViewer({
     root,
     store: viewerStore(source.read()),

@@ -9,7 +9,6 @@ import sys
 import tempfile
 from pathlib import Path
 
-from PIL import Image
 from playwright.sync_api import Browser, Page, sync_playwright
 
 ROOT = Path(__file__).parents[1]
@@ -39,7 +38,7 @@ def new_page(browser: Browser, width: int, height: int, scale: float, dark: bool
 
 def jupyterlab(lab: Lab, browser: Browser) -> None:
     """The one line, and what it shows."""
-    page = new_page(browser, 1280, 860, 1.5, dark=False)
+    page = new_page(browser, 1280, 860, 1, dark=False)
     notebook = Notebook(lab, page, "one line", [CELL.format(options=", height=600")])
     notebook.run()
     view = View(page)
@@ -80,12 +79,9 @@ def open_report(page: Page, file: Path) -> View:
 
 
 def shoot(page: Page, name: str) -> None:
-    """Writes docs/NAME with a palette of 256 colors: half the bytes, the same to the eye."""
+    """Writes docs/NAME."""
     path = DOCS / name
     page.screenshot(path=path)
-    with Image.open(path) as picture:
-        reduced = picture.convert("RGB").quantize(256, method=Image.Quantize.FASTOCTREE)
-        reduced.save(path, optimize=True)
     print(path.relative_to(ROOT), f"{path.stat().st_size / 1000:.0f} kB")
 
 

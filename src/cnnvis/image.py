@@ -130,15 +130,15 @@ class _Recipe:
             by = f"mean {GRAY_MEAN} and standard deviation {GRAY_STD}"
         else:
             mean, std = _per_channel(IMAGENET_MEAN), _per_channel(IMAGENET_STD)
-            by = f"ImageNet's mean {IMAGENET_MEAN} and standard deviation {IMAGENET_STD}"
+            by = "ImageNet's mean and standard deviation"
         side = round(self.size * 8 / 7)
         picture = _crop(_shorter_side(picture, side, self.max_pixels), self.size)
         pixels = torch.from_numpy(np.array(picture)).view(self.size, self.size, -1)
         scaled = pixels.permute(2, 0, 1).contiguous().float() / 255
         tensor = (scaled - mean) / std
         sentence = (
-            f"Resized so that the shorter side is {side} pixels (bilinear, antialiased), cropped "
-            f"to the central {self.size} × {self.size}, scaled to [0, 1] and normalized with {by}."
+            f"The default: resized so that the shorter side is {side} pixels, cropped to the "
+            f"central {self.size} × {self.size}, normalized with {by}."
         )
         return Batch(tensor[None], [picture.convert("RGB")], sentence, ())
 

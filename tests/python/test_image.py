@@ -58,9 +58,8 @@ def test_the_default_is_what_torchvisions_weights_ask_for() -> None:
 def test_the_sentence_says_the_recipe() -> None:
     batch = as_batch(photo())
     assert batch.preprocessing == (
-        "Resized so that the shorter side is 256 pixels (bilinear, antialiased), cropped to the "
-        "central 224 × 224, scaled to [0, 1] and normalized with ImageNet's mean "
-        "(0.485, 0.456, 0.406) and standard deviation (0.229, 0.224, 0.225)."
+        "The default: resized so that the shorter side is 256 pixels, cropped to the central "
+        "224 × 224, normalized with ImageNet's mean and standard deviation."
     )
     assert batch.notes == ()
     assert "shorter side is 128 pixels" in as_batch(photo(), size=112).preprocessing
@@ -309,7 +308,7 @@ def test_a_list_is_one_batch_in_its_order(tmp_path: Path) -> None:
     assert batch.preprocessing == as_batch(photo()).preprocessing
     mixed = as_batch((photo(), torch.rand(2, 3, 224, 224)))
     well_formed(mixed, n=3)
-    assert mixed.preprocessing.startswith("Resized")
+    assert mixed.preprocessing.startswith("The default: resized")
     assert "taken as it is" in mixed.preprocessing
 
 

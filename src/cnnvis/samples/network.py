@@ -30,10 +30,9 @@ class Block(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, inputs, H, W) to (N, outputs, H / stride, W / stride)."""
-        shortcut = x if self.downsample is None else self.downsample(x)
         y = self.relu(self.bn1(self.conv1(x)))
         y = self.bn2(self.conv2(y))
-        y += shortcut
+        y += x if self.downsample is None else self.downsample(x)
         return self.relu(y)  # type: ignore[no-any-return]
 
 
