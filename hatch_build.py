@@ -33,7 +33,8 @@ class BundleHook(BuildHookInterface[Any]):
             return
         npm, environment = _npm()
         if not _is_current(Path(self.root)):
-            subprocess.run([*npm, "ci", "--no-audit", "--no-fund"],
+            # what the build needs, and not what only the tests need
+            subprocess.run([*npm, "ci", "--omit=dev", "--no-audit", "--no-fund"],
                            cwd=self.root, env=environment, check=True)  # fmt: skip
         subprocess.run([*npm, "run", "build"], cwd=self.root, env=environment, check=True)
         missing = [name for name in BUNDLE if not (self._static() / name).is_file()]
