@@ -60,7 +60,9 @@ class Paint:
     painted: float
 
 
-def first_paint(lab: Lab, browser: Browser, model: str, name: str) -> tuple[list[Paint], float, float]:
+def first_paint(
+    lab: Lab, browser: Browser, model: str, name: str
+) -> tuple[list[Paint], float, float]:
     """Runs in fresh pages; then medians of the bare forward and of a look, made in turn."""
     paints = []
     forward = look = 0.0

@@ -1,7 +1,4 @@
-"""The pictures of the README: the sample in a real JupyterLab, and its report.
-
-    make screenshots
-"""
+"""The pictures of the README: the sample in a real JupyterLab, and its report. `make screenshots`."""
 
 from __future__ import annotations
 
