@@ -170,6 +170,12 @@ class CNNVisWidget(anywidget.AnyWidget):
         with self._lock:
             return save_html(self.inspection, path, title=title, max_mb=max_mb, state=state)
 
+    def __repr__(self) -> str:
+        if self._inspection is None:
+            return "CNNVisWidget(closed)"
+        model = type(self._inspection.model).__name__
+        return f"CNNVisWidget({model}, layer={self.layer!r}, view={self.view!r})"
+
     def close(self) -> None:
         """Takes the view away and lets go of the model and all that was captured."""
         with self._lock:

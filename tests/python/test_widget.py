@@ -233,8 +233,10 @@ def test_closing_lets_go_of_everything_and_says_so_afterwards() -> None:
     model = TwoConvs()
     widget = CNNVisWidget(model, image_tensor())
     gone = weakref.ref(model)
+    assert repr(widget) == "CNNVisWidget(TwoConvs, layer='first', view='feature_maps')"
     widget.close()
     widget.close()
+    assert repr(widget) == "CNNVisWidget(closed)"
     assert set(registry) == before, "the layout too"
     with pytest.raises(RuntimeError, match="CNNVisWidget is closed; make a new one"):
         widget.refresh()
