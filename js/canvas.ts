@@ -65,6 +65,7 @@ export function createCanvas(store: ViewerStore, signal: AbortSignal): HTMLCanva
     canvas.dataset.transform = t === null ? "" : `${t.k},${t.x},${t.y}`;
     canvas.dataset.layer = frame?.layer ?? "";
     canvas.dataset.view = frame?.view ?? "";
+    canvas.dataset.generation = String(frame?.generation ?? "");
     canvas.dataset.state = status === "ready" && !shown ? "loading" : status;
     const key = shown ? `${frame.layer}\n${frame.view}\n${frame.generation}` : "";
     if (key !== "" && key !== painted) {

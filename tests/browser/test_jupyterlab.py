@@ -134,13 +134,14 @@ def test_setting_anything_in_python_moves_the_view(notebook: Notebook, view: Vie
     expect(view.root).to_contain_text("6 of 6")
 
     notebook.execute("w.view = 'feature_maps'; w.image = image_tensor(48).flip(3) * 2")
-    view.wait("second")
+    view.wait("second", generation=2)
     with torch.no_grad():
         expected = model.by_hand(image_tensor(48).flip(3) * 2)["second"][0].numpy()
     expect(view.root.get_by_text("Picked: channel 5").first).to_be_attached()
     check_maps(view.samples(), expected, tiles=6)
 
     notebook.execute("model.second.weight.data.mul_(-1); w.refresh()")
+    view.wait("second", generation=3)
     with torch.no_grad():
         model.second.weight.mul_(-1)
         expected = model.by_hand(image_tensor(48).flip(3) * 2)["second"][0].numpy()
