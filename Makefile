@@ -1,7 +1,7 @@
 # make demo   the main job, on the shipped model and photograph: build/demo.html, no network needed
 # make test   everything: lint, types, TypeScript, Python, a real browser
 # make lab    JupyterLab with demo.ipynb          make lint    ruff, mypy, biome, tsc
-# make bench  what a look costs, and how soon it is painted
+# make bench  how soon after the call the grid is painted
 # make clean  removes all that was made
 #
 # PYTHON=python3.12 make demo   picks the Python (3.10 or later) that the environment is made with.

@@ -1,13 +1,11 @@
-"""How long from calling the widget to its painted grid, and what a look costs beside the bare forward.
+"""How long from calling the widget to its painted grid, beside the bare forward pass. `make bench`.
 
-    make bench
-
-In a real JupyterLab and Chromium on this machine. Times of one run are compared with the bare forward
-pass of the same model in the same kernel; medians of several.
+In a real JupyterLab and Chromium on this machine; medians, each forward in the same kernel as its look.
 """
 
 from __future__ import annotations
 
+import os
 import platform
 import statistics
 import sys
@@ -23,7 +21,7 @@ from chromium import ARGUMENTS, ensure  # noqa: E402
 from lab import Lab, Notebook, running_lab  # noqa: E402
 
 RUNS = 5
-LOOKS = 15
+FORWARDS = 9
 
 # the model is made in a first cell: what is timed is the look, its transport and its drawing
 MODELS = {
@@ -36,7 +34,16 @@ from cnnvis import CNNVisWidget, samples
 torch.manual_seed(0)
 model = {model}.eval()
 image = samples.image()
-CNNVisWidget(model, image).close()  # what is imported and allocated once
+look = CNNVisWidget(model, image)  # what is imported and allocated once
+x = torch.rand(look.inspection.input_shapes[0])
+look.close()
+times = []
+with torch.no_grad():
+    for _ in range({forwards}):
+        begun = time.perf_counter()
+        model(x)
+        times.append(time.perf_counter() - begun)
+forward = sorted(times)[len(times) // 2]
 """
 CALL = """
 from IPython.display import display
@@ -49,72 +56,55 @@ display(w)
 
 @dataclass(frozen=True)
 class Paint:
-    """Seconds from the call to what follows it.
+    """Seconds of one run.
 
     Attributes:
-        made: Until the widget is made: the forward pass, the layers, the first frame.
-        painted: Until its grid is on the canvas.
+        forward: The bare forward pass, the median of several.
+        made: From the call until the widget is made: the forward pass, the layers, the first frame.
+        painted: From the call until its grid is on the canvas.
     """
 
+    forward: float
     made: float
     painted: float
 
 
-def first_paint(
-    lab: Lab, browser: Browser, model: str, name: str
-) -> tuple[list[Paint], float, float]:
-    """Runs in fresh pages; then medians of the bare forward and of a look, made in turn."""
+def first_paint(lab: Lab, browser: Browser, model: str, name: str) -> list[Paint]:
+    """Runs in fresh pages, each with a kernel of its own."""
     paints = []
-    forward = look = 0.0
     for run in range(RUNS):
         context = browser.new_context(viewport={"width": 1280, "height": 900})
         page = context.new_page()
-        notebook = Notebook(lab, page, f"{name} {run}", [SETUP.format(model=model), CALL])
+        notebook = Notebook(
+            lab, page, f"{name} {run}", [SETUP.format(model=model, forwards=FORWARDS), CALL]
+        )
         notebook.run()
-        started, made = notebook.kernel("[started, made]")
+        started, made, forward = notebook.kernel("[started, made, forward]")
         painted = page.evaluate(
             """() => (performance.timeOrigin
                       + performance.getEntriesByName("cnnvis:painted")[0].startTime) / 1000"""
         )
-        paints.append(Paint(made - started, painted - started))
-        if run == RUNS - 1:
-            notebook.execute(TIMES)
-            forward, look = notebook.kernel("[forward, look]")
+        paints.append(Paint(forward, made - started, painted - started))
         page.evaluate("window.jupyterapp.serviceManager.sessions.shutdownAll()")
         context.close()
-    return paints, forward, look
-
-
-TIMES = f"""
-from statistics import median
-x = w.inspection._inputs
-def seconds(call):
-    begun = time.perf_counter(); call(); return time.perf_counter() - begun
-def bare():
-    with torch.no_grad():
-        model(x)
-pairs = [(seconds(bare), seconds(w.refresh)) for _ in range({LOOKS})]
-forward, look = median(f for f, _ in pairs), median(l for _, l in pairs)
-"""
+    return paints
 
 
 def main() -> None:
     """Prints the table."""
-    print(f"{platform.processor() or platform.machine()}, Python {platform.python_version()}\n")
-    print("| model | widget made | grid painted | bare forward | w.refresh() | ratio |")
-    print("|---|---|---|---|---|---|")
+    print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}\n")
+    print("| model | bare forward | widget made | grid painted |")
+    print("|---|---|---|---|")
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=ensure(), args=ARGUMENTS)
         with running_lab(Path(folder)) as lab:
             for name, model in MODELS.items():
-                paints, forward, look = first_paint(lab, browser, model, name)
-                made = statistics.median(paint.made for paint in paints)
-                painted = statistics.median(paint.painted for paint in paints)
-                print(
-                    f"| {name} | {made:.2f} s | {painted:.2f} s | {forward * 1000:.0f} ms "
-                    f"| {look * 1000:.0f} ms | {look / forward:.2f} |",
-                    flush=True,
+                paints = first_paint(lab, browser, model, name)
+                forward, made, painted = (
+                    statistics.median(getattr(paint, part) for paint in paints)
+                    for part in ("forward", "made", "painted")
                 )
+                print(f"| {name} | {forward:.3f} s | {made:.2f} s | {painted:.2f} s |", flush=True)
         browser.close()
 
 
