@@ -5,7 +5,6 @@ Nothing here knows of notebooks. The widget is a live view of an `Inspection`, t
 
 from __future__ import annotations
 
-import difflib
 import math
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -20,11 +19,11 @@ from torch.nn.parameter import is_lazy
 
 from cnnvis import frame
 from cnnvis.capture import Activations, capture, clone
+from cnnvis.choice import LayerChoice, choose_layers, unknown_layer
 from cnnvis.image import as_batch
 from cnnvis.layers import Layer, find_layers
+from cnnvis.tiles import filter_tiles, map_tiles
 from cnnvis.weights import filters
-
-LayerChoice = str | Sequence[str] | Callable[[Layer], bool] | None
 
 DEFAULT_MEMORY_MB = 2048
 
@@ -377,107 +376,6 @@ def inspect(
     )
 
 
-def choose_layers(model: nn.Module, choice: LayerChoice) -> list[Layer]:
-    """The layers to look at; see `inspect`.
-
-    Raises:
-        TypeError: model is no module.
-        ValueError: There is none, or a name is unknown.
-    """
-    found = find_layers(model)
-    if choice is None:
-        chosen = [layer for layer in found if layer.kind in ("conv", "conv_transpose")]
-        if not chosen:
-            others = f"its layers are {', '.join(_types(found))}" if found else "it has no layers"
-            raise ValueError(
-                f"model {type(model).__name__} has no convolution ({others}); "
-                'pass layers="all" to see its other layers'
-            )
-        return chosen
-    everything = find_layers(model, "all")
-    if isinstance(choice, str):
-        if choice != "all":
-            raise ValueError(
-                f'layers must be None, "all", a list of names or a predicate, got {choice!r}'
-            )
-        chosen = everything
-    elif callable(choice):
-        chosen = [layer for layer in everything if choice(layer)]
-    else:
-        by_name = {name: layer for layer in everything for name in (layer.name, *layer.aliases)}
-        for name in choice:
-            if name not in by_name:
-                raise ValueError(unknown_layer(name, list(by_name)))
-        wanted = {by_name[name].name for name in choice}
-        chosen = [layer for layer in everything if layer.name in wanted]
-    if not chosen:
-        raise ValueError(
-            f"layers={choice!r} chose none of the {len(everything)} layers of {type(model).__name__}; "
-            "find_layers(model) lists them"
-        )
-    return chosen
-
-
-def unknown_layer(name: object, names: Sequence[str]) -> str:
-    """What to say of a layer name that is not there: the nearest ones."""
-    near = difflib.get_close_matches(str(name), names, 3, 0.4) or list(names[:3])
-    return (
-        f"layer {name!r} is not one of the {len(names)} layers of this model; "
-        f"the nearest are {', '.join(map(repr, near))}"
-    )
-
-
-def map_tiles(output: Tensor, layer: Layer, image: int = 0) -> Tensor:
-    """One image's output as tiles (channels, planes, height, width); a view where it can be one.
-
-    Args:
-        output: What the layer gave: (batch, channels, [depth,] [height,] width), or the same without
-            a batch, as the module takes it too. Of a linear layer (..., features): one tile for each
-            feature, its picture a row of the positions. Complex values are shown by magnitude.
-        layer: The layer, whose type tells the number of spatial dimensions.
-        image: Which image of the batch.
-
-    Raises:
-        ValueError: The output has no channels, or the batch no such image.
-    """
-    output = output.abs() if output.is_complex() else output
-    spatial = len(layer.kernel_size or ()) if layer.kind in ("conv", "conv_transpose") else None
-    if spatial is None and layer.kind == "other" and output.ndim > 2:
-        spatial = min(output.ndim - 2, 3)
-    batched = output.ndim == spatial + 2 if spatial is not None else output.ndim > 1
-    if batched:
-        if not 0 <= image < len(output):
-            raise ValueError(
-                f"layer {layer.name!r} gave a batch of {len(output)}, asked for image {image}"
-            )
-        output = output[image]
-    if output.ndim == 0:
-        raise ValueError(
-            f"layer {layer.name!r} gave a single number, which has no channels to show"
-        )
-    if spatial is None:  # features last: (positions..., features)
-        return output.reshape(-1, output.shape[-1]).T[:, None, None, :]
-    channels, *size = output.shape
-    while len(size) < 3:
-        size.insert(0, 1)
-    depth, height, width = math.prod(size[:-2]), *size[-2:]
-    return output.reshape(channels, depth, height, width)
-
-
-def filter_tiles(weights: Tensor) -> Tensor:
-    """Filters (out, in / groups, *kernel) as tiles (out, planes, height, width).
-
-    A plane is a kernel; a three-dimensional kernel gives one plane for each step in depth. A linear
-    layer's (out, in) is a row of 1 x 1 kernels. Complex weights are shown by magnitude.
-    """
-    weights = weights.abs() if weights.is_complex() else weights
-    out, planes, *kernel = weights.shape
-    while len(kernel) < 2:
-        kernel.insert(0, 1)
-    *depth, height, width = kernel
-    return weights.reshape(out, planes * math.prod(depth), height, width)
-
-
 def _run(layer: Layer, shapes: tuple[tuple[int, ...], ...]) -> LayerRun:
     return LayerRun(layer, shapes, _macs(layer, shapes) if shapes else 0)
 
@@ -513,7 +411,3 @@ def _tensors(inputs: Any) -> list[Tensor]:
         return [inputs]
     values = inputs.values() if isinstance(inputs, Mapping) else inputs
     return [value for value in values if isinstance(value, Tensor)]
-
-
-def _types(layers: Sequence[Layer]) -> list[str]:
-    return sorted({layer.type for layer in layers})

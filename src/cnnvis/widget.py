@@ -15,9 +15,10 @@ import anywidget
 import traitlets
 
 from cnnvis import bundle
+from cnnvis.choice import LayerChoice, unknown_layer
 from cnnvis.describe import describe, picture
 from cnnvis.frame import FEATURE_MAPS, VIEWS, clean
-from cnnvis.inspection import DEFAULT_MEMORY_MB, Inspection, LayerChoice, inspect, unknown_layer
+from cnnvis.inspection import DEFAULT_MEMORY_MB, Inspection, inspect
 
 if TYPE_CHECKING:
     import torch

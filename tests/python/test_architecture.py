@@ -24,9 +24,21 @@ MAY_IMPORT = {
     "extractor": {"layers"},
     "capture": {"layers"},
     "frame": {"quantize"},
-    "inspection": {"layers", "weights", "image", "capture", "quantize", "frame", "report"},
+    "choice": {"layers"},
+    "tiles": {"layers"},
+    "inspection": {
+        "choice",
+        "tiles",
+        "layers",
+        "weights",
+        "image",
+        "capture",
+        "quantize",
+        "frame",
+        "report",
+    },
     "describe": {"_version", "inspection", "frame", "layers"},
-    "widget": {"inspection", "frame", "describe", "bundle", "report"},
+    "widget": {"choice", "inspection", "frame", "describe", "bundle", "report"},
     "report": {"inspection", "frame", "describe", "bundle"},
 }
 WITHOUT_TORCH = {"picture", "bundle", "describe", "report", "widget"}
