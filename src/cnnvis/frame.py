@@ -33,8 +33,9 @@ FEATURE_MAPS: Final = "feature_maps"
 FILTERS: Final = "filters"
 VIEWS: Final = (FEATURE_MAPS, FILTERS)
 
-MAX_BYTES: Final = 1 << 20
-"""What a frame may weigh before its tiles are averaged down."""
+MAX_BYTES: Final = {FEATURE_MAPS: 1 << 20, FILTERS: 4 << 20}
+"""What a frame may weigh before its tiles are averaged down. Filters get more: means of signed weights
+cancel, so an averaged mosaic shows little. 512 x 512 kernels of 3 x 3 fit whole."""
 
 _BYTES_PER_TILE = 2 * 4 + len(STATISTICS) * 4 + 4  # bounds, stats, channel
 _HEADER_BYTES = 1024
@@ -89,7 +90,7 @@ def pack(
     *,
     channels: list[int] | None = None,
     factor: int | None = None,
-    max_bytes: int = MAX_BYTES,
+    max_bytes: int | None = None,
     cut: bool = False,
 ) -> bytes:
     """One frame of a layer's tiles.
@@ -101,7 +102,7 @@ def pack(
         factor: By how much to average each side down. None: the smallest that keeps the frame within
             max_bytes. One value per plane is where averaging ends: a layer of very many planes stays
             above max_bytes.
-        max_bytes: The limit when factor is None.
+        max_bytes: The limit when factor is None; None: that of the view in `MAX_BYTES`.
         cut: Where averaging is not enough, keep only the channels that vary most, in their order.
 
     Raises:
@@ -112,6 +113,8 @@ def pack(
             f"pack takes tiles (tiles, planes, height, width), got shape {tuple(tiles.shape)}"
         )
     count, planes, height, width = tiles.shape
+    if max_bytes is None:
+        max_bytes = MAX_BYTES[key.view]
     if cut and channels is None:
         channels = _strongest(tiles, max_bytes)
     chosen = range(count) if channels is None else channels

@@ -198,7 +198,7 @@ class Inspection:
         generation: int = 0,
         channels: list[int] | None = None,
         factor: int | None = None,
-        max_bytes: int = frame.MAX_BYTES,
+        max_bytes: int | None = None,
         cut: bool = False,
     ) -> bytes:
         """What a view needs of one layer, in bytes; see `cnnvis.frame.pack` for the arguments."""

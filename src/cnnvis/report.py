@@ -19,10 +19,11 @@ from typing import Any
 
 from cnnvis import bundle
 from cnnvis.describe import describe, picture
-from cnnvis.frame import MAX_BYTES, VIEWS, clean
+from cnnvis.frame import VIEWS, clean
 from cnnvis.inspection import Inspection
 
 _MEGABYTE = 10**6
+_LARGEST_FRAME = 4 << 20
 _SMALLEST_FRAME = 2048
 _SHRINK = 0.75
 
@@ -121,7 +122,7 @@ def to_html(
 
 def _frames(inspection: Inspection, room: int, max_mb: float) -> dict[str, str]:
     """One compressed frame for each layer and view, together within room bytes of the page."""
-    limit = 4 * MAX_BYTES
+    limit = _LARGEST_FRAME
     frames: dict[str, str] = {}
     raw: dict[str, int] = {}
     while True:

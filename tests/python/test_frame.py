@@ -104,6 +104,14 @@ def test_a_frame_keeps_its_limit_as_long_as_averaging_can(
         assert size > limit, "no coarser than it must be"
 
 
+def test_large_maps_are_averaged_sooner_than_large_filters() -> None:
+    maps = unpack(pack(torch.randn(64, 1, 224, 224), FrameKey("a", FEATURE_MAPS)))
+    assert (maps.factor, maps.codes.nbytes) == (2, 64 * 112 * 112)
+    filters = unpack(pack(torch.randn(512, 512, 3, 3), FrameKey("a", FILTERS)))
+    assert (filters.factor, filters.codes.nbytes) == (1, 512 * 512 * 9)
+    assert unpack(pack(torch.randn(1024, 1024, 3, 3), FrameKey("a", FILTERS))).factor == 3
+
+
 def test_detail_has_the_bounds_of_the_whole_tile() -> None:
     values = torch.randn(6, 1, 40, 40)
     whole = unpack(pack(values, FrameKey("layer", FEATURE_MAPS), factor=4))
