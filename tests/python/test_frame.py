@@ -82,7 +82,7 @@ def test_a_frame_is_a_safetensors_file(tmp_path: Path) -> None:
         assert file.metadata()["shape"] == "[4, 3, 3, 3]"
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(
     tiles=st.integers(1, 40), planes=st.integers(1, 5), height=st.integers(1, 60),
     width=st.integers(1, 60), limit=st.integers(2_000, 40_000), view=st.sampled_from([FEATURE_MAPS, FILTERS]),

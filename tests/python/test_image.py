@@ -39,7 +39,7 @@ def well_formed(batch: Batch, n: int = 1, channels: int = 3) -> None:
 
 
 @given(st.integers(1, 500), st.integers(1, 500))
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_the_default_is_torchvisions_recipe(width: int, height: int) -> None:
     image = photo(width, height)
     batch = as_batch(image)

@@ -230,7 +230,7 @@ trees = st.recursive(
 
 
 @given(trees)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_walk_visits_what_named_modules_does(model: nn.Module) -> None:
     walked = [(name, module) for name, _, module in walk(model)]
     assert walked == list(model.named_modules(remove_duplicate=False))

@@ -270,7 +270,7 @@ pixels = arrays.arrays(
 
 
 @given(pixels)
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_layout_and_storage_of_an_array_do_not_matter(array: np.ndarray[Any, Any]) -> None:
     expected = picture(array)
     backwards = array[::-1, ::-1].copy()[::-1, ::-1]  # negative strides
@@ -291,7 +291,7 @@ def test_layout_and_storage_of_an_array_do_not_matter(array: np.ndarray[Any, Any
 
 
 @given(pixels)
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 def test_an_array_is_read_as_pil_reads_it(array: np.ndarray[Any, Any]) -> None:
     image = Image.fromarray(array[:, :, 0] if array.shape[2] == 1 else array)
     assert same(picture(array), picture(image))

@@ -50,19 +50,19 @@ def check(values: torch.Tensor, result: Quantized) -> None:
         assert result.stats[tile, 3] == (~here).sum()
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(maps())
 def test_every_finite_value_comes_back_within_half_a_step(values: torch.Tensor) -> None:
     check(values, quantize(values))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(maps(), st.sampled_from(DTYPES))
 def test_the_law_holds_for_every_float_dtype(values: torch.Tensor, dtype: torch.dtype) -> None:
     check(values.to(dtype), quantize(values.to(dtype)))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(maps())
 def test_symmetric_bounds_put_zero_on_the_middle_code(values: torch.Tensor) -> None:
     values[..., 0] = 0.0
@@ -73,7 +73,7 @@ def test_symmetric_bounds_put_zero_on_the_middle_code(values: torch.Tensor) -> N
     assert torch.equal(middle, torch.where((hi > 0)[:, None], 128, 1).expand_as(middle))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(maps())
 def test_tiles_do_not_see_each_other_and_layout_does_not_matter(values: torch.Tensor) -> None:
     whole = quantize(values)
@@ -85,7 +85,7 @@ def test_tiles_do_not_see_each_other_and_layout_does_not_matter(values: torch.Te
         torch.testing.assert_close(alone.stats[0], whole.stats[tile], equal_nan=True)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(maps(), st.integers(1, 5))
 def test_averaging_is_the_mean_of_each_block(values: torch.Tensor, factor: int) -> None:
     result = quantize(values, factor=factor)

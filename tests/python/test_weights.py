@@ -50,7 +50,7 @@ def test_a_filter_is_what_one_output_channel_sees(
 
 
 @given(st.sampled_from([1, 2, 3]), st.integers(1, 3), st.integers(1, 3), st.integers(1, 3))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_transposed_filters_are_those_of_the_equal_convolution(
     groups: int, taken: int, given_: int, side: int
 ) -> None:
