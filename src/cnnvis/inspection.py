@@ -133,6 +133,11 @@ class Inspection:
         shapes = " and ".join(map(str, self.input_shapes))
         return f"Inspection({type(self.model).__name__}, {ran} of {len(self.layers)} layers ran on {shapes})"
 
+    @property
+    def first(self) -> LayerRun:
+        """The layer to open on: the first that ran; where none did, the first there is."""
+        return self.layers[0]
+
     def layer(self, name: str) -> LayerRun:
         """The layer of that name.
 
@@ -147,7 +152,8 @@ class Inspection:
     def activation(self, name: str, call: int = 0) -> Tensor:
         """The exact output of one call of a layer, as the model computed it.
 
-        What did not fit `memory_mb` is computed again by another forward pass on the same input.
+        What did not fit `memory_mb` is computed again by another forward pass on the same input, with
+        the weights that the model has then.
 
         Args:
             name: Dotted name.
@@ -247,20 +253,20 @@ class Inspection:
             return clone(layer, output)
 
         with self._lock:
-            return capture(self.model, self._inputs, layers, take), shapes
+            return capture(self.model, _copied(self._inputs), layers, take), shapes
 
     def _kept(self, name: str, call: int) -> Tensor:
         run = self.layer(name)
+        failure = self._activations.failures.get(name)
+        if failure:
+            raise ValueError(f"layer {name!r} ran but could not be taken: {failure}")
         if not 0 <= call < run.calls:
-            failure = self._activations.failures.get(name)
-            if failure:
-                raise ValueError(f"layer {name!r} ran but could not be taken: {failure}")
             often = f"it ran {run.calls} times" if run.ran else "it never ran for this input"
             raise ValueError(f"layer {name!r} has no call {call}: {often}")
         kept = self._activations[name][call]
         if kept is None:
             with self._lock:
-                kept = capture(self.model, self._inputs, [run.layer])[name][call]
+                kept = capture(self.model, _copied(self._inputs), [run.layer])[name][call]
         return kept  # type: ignore[no-any-return]
 
     def _scores(self) -> Tensor | None:
@@ -404,6 +410,17 @@ def _picture_channels(model: nn.Module) -> int | None:
     )
     first = next(convs, None)
     return first.in_channels if first is not None and first.in_channels in (1, 3) else None
+
+
+def _copied(inputs: Any) -> Any:
+    """The same arguments with tensors of their own: a model may write into what it is given."""
+    if isinstance(inputs, Tensor):
+        return inputs.clone()
+    if isinstance(inputs, Mapping):
+        return {name: _copied(value) for name, value in inputs.items()}
+    if isinstance(inputs, list | tuple):
+        return [_copied(value) for value in inputs]
+    return inputs
 
 
 def _tensors(inputs: Any) -> list[Tensor]:

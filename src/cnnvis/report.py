@@ -106,8 +106,7 @@ def to_html(
     Raises:
         ValueError: The page does not fit max_mb even so.
     """
-    first = next((run for run in inspection.layers if run.ran), inspection.layers[0])
-    opening = {"layer": clean(first.name), "view": VIEWS[0], **(state or {})}
+    opening = {"layer": clean(inspection.first.name), "view": VIEWS[0], **(state or {})}
     seen = picture(inspection)
     content = {
         "metadata": describe(inspection),

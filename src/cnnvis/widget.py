@@ -110,9 +110,7 @@ class CNNVisWidget(anywidget.AnyWidget):
             "memory_mb": memory_mb,
         }
         self._inspection: Inspection | None = inspect(model, image, inputs=inputs, **self._options)
-        first = next((run for run in self.inspection.layers if run.ran), self.inspection.layers[0])
-        name = clean(first.name)
-        super().__init__(layer=name, theme=theme, height=height)
+        super().__init__(layer=clean(self.inspection.first.name), theme=theme, height=height)
         with self.hold_sync():
             self._publish()
         self.on_msg(self._answer)
@@ -248,7 +246,10 @@ class CNNVisWidget(anywidget.AnyWidget):
         self._generation += 1
         self.metadata = describe(self.inspection, self._generation)
         self.picture = picture(self.inspection)
-        self._show()
+        if self.layer in [clean(run.name) for run in self.inspection.layers]:
+            self._show()
+        else:  # the model was changed: its observer shows the layer that takes the place
+            self.layer = clean(self.inspection.first.name)
 
     def _show(self) -> None:
         """The frame of the current layer and view, or the reason why there is none."""

@@ -94,6 +94,7 @@ def test_zooming_keeps_what_is_under_the_pointer(notebook: Notebook, view: View)
     fit = view.transform()
     view.point(sample.x, sample.y)
     view.page.mouse.wheel(0, -300)  # without focus and without Ctrl the page scrolls
+    view.settle()
     assert view.transform() == fit
     for factor in (-200, -300, 150):
         before = view.transform()
@@ -231,6 +232,11 @@ def test_two_views_of_one_widget_move_together_and_are_zoomed_apart(lab: Lab, pa
     expect(page.locator('.cnnvis canvas[data-state="ready"]')).to_have_count(2)
     notebook.execute("w.layer = 'second'")
     expect(page.locator('.cnnvis canvas[data-layer="second"]')).to_have_count(2)
+    canvases = page.locator(".cnnvis canvas")
+    other = canvases.nth(1).get_attribute("data-transform") or ""
+    page.locator(".cnnvis").first.get_by_role("button", name=re.compile("Zoom in")).click()
+    expect(canvases.first).not_to_have_attribute("data-transform", other)
+    expect(canvases.nth(1)).to_have_attribute("data-transform", other)
     notebook.execute("w.close()")
     expect(page.locator(".cnnvis")).to_have_count(0)
 

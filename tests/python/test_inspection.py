@@ -55,6 +55,32 @@ def test_what_does_not_fit_the_memory_is_computed_again() -> None:
         assert unpack(look.frame(name)).codes.tolist() == unpack(full.frame(name)).codes.tolist()
 
 
+def test_a_model_that_writes_into_its_input_changes_neither_it_nor_a_second_look() -> None:
+    class Scales(TwoConvs):
+        def forward(self, x: Tensor) -> Tensor:
+            return super().forward(x.mul_(2))
+
+    model, x = Scales(), image_tensor()
+    with torch.no_grad():
+        expected = model.by_hand(x * 2)["first"]
+    for inputs in (x, (x,), {"x": x}):
+        look = inspect(model, inputs=inputs, memory_mb=0)
+        for _ in range(2):
+            assert torch.equal(look.activation("first"), expected)
+    assert torch.equal(x, image_tensor())
+
+
+def test_an_output_that_could_not_be_copied_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(layer: object, output: Tensor) -> Tensor:
+        raise MemoryError("no room")
+
+    monkeypatch.setattr("cnnvis.inspection.clone", full)
+    look = inspect(TwoConvs(), image_tensor())
+    with pytest.raises(ValueError, match="layer 'first' ran but could not be taken: MemoryError"):
+        look.frame("first")
+    assert "not taken" in [note.kind for note in look.notes]
+
+
 def test_every_call_of_a_shared_layer_can_be_had() -> None:
     model, x = Shared(), image_tensor()
     look = inspect(model, x)

@@ -192,6 +192,17 @@ def test_refresh_after_a_training_step_shows_the_new_weights(widget: Recorded) -
     assert (unpack(widget.frame).bounds == 2 * old).all()
 
 
+def test_a_shown_layer_that_has_left_the_model_gives_way_to_the_first() -> None:
+    model = nn.Sequential(nn.Conv2d(3, 4, 1), nn.Conv2d(4, 5, 1))
+    widget = Recorded(model, image_tensor())
+    widget.layer, widget.channels = "1", [4]
+    model.pop(1)
+    widget.refresh()
+    assert (widget.layer, widget.channels, widget.problem) == ("0", [], "")
+    assert unpack(widget.frame).key.layer == "0"
+    widget.close()
+
+
 def test_an_error_in_the_shown_layer_is_a_banner_and_the_widget_goes_on() -> None:
     class Skips(TwoConvs):
         def forward(self, x: torch.Tensor) -> torch.Tensor:
