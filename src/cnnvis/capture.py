@@ -7,15 +7,15 @@ before anyone looks. So `take` runs inside the hook and has to copy; the default
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.utils.hooks import RemovableHandle
 
+from cnnvis.borrow import LOOKING, Borrowed
 from cnnvis.layers import Layer, find_layers, unwrap, walk
 
 Take = Callable[[Layer, Tensor], Any]
@@ -29,12 +29,16 @@ class Activations(Mapping[str, list[Any]]):
     Attributes:
         output: What the model returned.
         failures: From layer name to why its output could not be taken.
+        stopped: What the forward pass raised, if it did and `partial` was asked for; else "".
+        replaced: Names of the buffers that the model itself replaced in its forward pass.
     """
 
     def __init__(self) -> None:
         self._taken: dict[str, list[Any]] = {}
         self.output: Any = None
         self.failures: dict[str, str] = {}
+        self.stopped = ""
+        self.replaced: tuple[str, ...] = ()
 
     def __getitem__(self, name: str) -> list[Any]:
         return self._taken[name]
@@ -52,6 +56,10 @@ class Activations(Mapping[str, list[Any]]):
     def add(self, name: str, value: Any) -> None:
         """Appends what one call of a layer gave."""
         self._taken.setdefault(name, []).append(value)
+
+    def fail(self, name: str, error: Exception) -> None:
+        """Notes why what a layer gave could not be taken: in words, an exception holds tensors."""
+        self.failures[name] = f"{type(error).__name__}: {error}"
 
 
 class ForwardError(RuntimeError):
@@ -76,118 +84,90 @@ def capture(
     inputs: Tensor | Sequence[Any] | Mapping[str, Any],
     layers: Sequence[Layer] | None = None,
     take: Take | None = None,
+    *,
+    during: AbstractContextManager[Any] | None = None,
+    partial: bool = False,
 ) -> Activations:
     """What each layer gave in one forward pass.
 
     The pass runs in eval mode (each module's flag is set and put back by itself, no `train()` or
     `eval()` of the user's is called), under `no_grad` (inference mode would break a model that caches
-    a tensor) and leaves the random state where it was. Hooks see a layer's output as it is passed
-    on, after the hooks that the user put on it, and are gone when this returns or raises.
+    a tensor), and leaves buffers and random states (torch's, NumPy's, Python's) as they were. Hooks
+    see a layer's output as it is passed on, after the hooks that the user put on it, and are gone
+    when this returns or raises, also on an interrupt.
 
     Args:
-        model: Any module. A compiled one runs eagerly.
+        model: Any module. A compiled one runs eagerly: hooks do not fire in compiled code.
         inputs: A tensor, a sequence of positional or a mapping of keyword arguments for the model.
         layers: Which layers to take, from `find_layers`; None: all convolutions and linear layers.
         take: Called in the hook with the layer and its output of any shape; what it returns is kept.
             It must copy or reduce, never keep the tensor or a view of it. None: `clone`. If it
             raises, the pass goes on and `Activations.failures` has the reason.
+        during: Entered right before the model is called, and left right after.
+        partial: Where the pass raises after a layer has run, return what there is, with the error's
+            text as `Activations.stopped`.
 
     Raises:
         ForwardError: The forward pass raised. Says which layers had run.
-        TypeError: model is no `nn.Module`, or is a ScriptModule, which takes no hooks.
+        TypeError: model is no `nn.Module`, or a layer is TorchScript's, which takes no hooks, and
+            there is no `during` that sees it in another way.
     """
-    if isinstance(model, torch.jit.ScriptModule):
-        raise TypeError(
-            f"model {type(model).__name__}: hooks do not work on a ScriptModule; "
-            "pass the eager model that it was scripted or traced from"
-        )
     layers = find_layers(model) if layers is None else layers
+    hooked = [layer for layer in layers if not isinstance(layer.module, torch.jit.ScriptModule)]
+    if during is None and len(hooked) < len(layers):
+        raise TypeError(
+            f"model {type(model).__name__}: hooks do not work on a ScriptModule; pass the eager model "
+            "that it was scripted or traced from, or use inspect, which sees its convolutions"
+        )
+    modules = {id(module): (name, module) for name, _, module in walk(model)}.values()
     model = unwrap(model)
     take = clone if take is None else take
     activations = Activations()
     args, kwargs = _arguments(inputs)
-    with _hooks(layers, take, activations), _eval(model), _sandbox(model):
+    with LOOKING:
+        borrowed = Borrowed(modules)
+        # twice: an interrupt may come in the first
         try:
-            activations.output = model(*args, **kwargs)
+            try:
+                borrowed.eval()
+                for layer in hooked:
+                    borrowed.watch(layer.module, _taking(layer, take, activations))
+                with ExitStack() as stack:
+                    stack.enter_context(torch.no_grad())
+                    if "torch._dynamo" in sys.modules:  # else nothing can be compiled
+                        stack.enter_context(torch.compiler.set_stance("force_eager"))
+                    stack.enter_context(during or ExitStack())
+                    activations.output = model(*args, **kwargs)
+            finally:
+                borrowed.give_back()
         except Exception as error:
-            ran = tuple(activations)
-            raise ForwardError(_explain(model, args, error, ran, len(layers)), ran) from error
+            message = _explain(model, args, error, tuple(activations), len(layers))
+            if partial and activations:
+                activations.stopped = message
+            else:
+                raise ForwardError(message, tuple(activations)) from error
+        finally:
+            borrowed.give_back()
+    activations.replaced = tuple(borrowed.replaced)
     return activations
 
 
-@contextmanager
-def _hooks(layers: Sequence[Layer], take: Take, activations: Activations) -> Generator[None]:
-    """Hooks on each layer, for this thread and this block only."""
-    thread = threading.get_ident()
-    live = True
+def _taking(layer: Layer, take: Take, activations: Activations) -> Callable[[nn.Module, Any], None]:
     taking = False
 
-    def hook_for(layer: Layer) -> Callable[[nn.Module, Any, Any], None]:
-        def hook(module: nn.Module, args: Any, output: Any) -> None:
-            # Another thread may run the model at the same time. A leaked hook (an interrupt can
-            # come between registering and noting the handle) must do nothing. A `take` that calls
-            # the layer again must not recurse.
-            nonlocal taking
-            if not live or taking or threading.get_ident() != thread:
-                return
-            taking = True
-            try:
-                activations.add(layer.name, take(layer, _tensor(output)))
-            except Exception as error:
-                activations.failures[layer.name] = f"{type(error).__name__}: {error}"
-            finally:
-                taking = False
+    def seen(module: nn.Module, output: Any) -> None:
+        nonlocal taking
+        if taking:  # a `take` that calls the layer again must not recurse
+            return
+        taking = True
+        try:
+            activations.add(layer.name, take(layer, _tensor(output)))
+        except Exception as error:
+            activations.fail(layer.name, error)
+        finally:
+            taking = False
 
-        return hook
-
-    handles: list[RemovableHandle] = []
-    try:
-        for layer in layers:
-            handles.append(layer.module.register_forward_hook(hook_for(layer)))
-        yield
-    finally:
-        live = False
-        _remove(handles)
-
-
-def _remove(handles: list[RemovableHandle]) -> None:
-    """Removes every hook, also when an interrupt comes while it does so, and then passes that on."""
-    interrupted: BaseException | None = None
-    for handle in handles:
-        for _ in range(2):  # removing twice does nothing, so one that was cut off is done again
-            try:
-                handle.remove()
-                break
-            except BaseException as error:
-                interrupted = error
-    if interrupted is not None:
-        raise interrupted
-
-
-@contextmanager
-def _eval(model: nn.Module) -> Generator[None]:
-    """Every module's `training` flag off, then each as it was."""
-    modules = {id(module): module for _, _, module in walk(model)}.values()
-    training = [module for module in modules if module.training]
-    try:
-        for module in training:
-            module.training = False
-        yield
-    finally:
-        for module in training:
-            module.training = True
-
-
-@contextmanager
-def _sandbox(model: nn.Module) -> Generator[None]:
-    """No gradients, the random state kept, compiled code bypassed (hooks do not fire in it)."""
-    devices = {p.device for p in model.parameters() if p.device.type == "cuda"}
-    with ExitStack() as stack:
-        stack.enter_context(torch.no_grad())
-        stack.enter_context(torch.random.fork_rng(devices=[d.index for d in devices]))
-        if any(getattr(m, "_compiled_call_impl", None) is not None for m in model.modules()):
-            stack.enter_context(torch.compiler.set_stance("force_eager"))
-        yield
+    return seen
 
 
 def _arguments(inputs: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:

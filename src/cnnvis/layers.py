@@ -33,6 +33,13 @@ _CONTAINERS = (nn.Sequential, nn.ModuleList, nn.ModuleDict, nn.ParameterList, nn
 _CONVS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
 _TRANSPOSED = (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
 
+# what TorchScript says a module was
+_SCRIPTED: dict[str, Kind] = {
+    **{c.__name__: "conv" for c in _CONVS},
+    **{c.__name__: "conv_transpose" for c in _TRANSPOSED},
+    "Linear": "linear",
+}
+
 # A chain of n blocks that each hold the next one twice has 2**n paths: beyond so many repeated
 # visits, further names of a shared module are left out.
 _MAX_REVISITS = 10_000
@@ -62,6 +69,8 @@ class Layer:
         groups: Into how many parts that do not see each other the channels are split.
         bias: Whether it adds one.
         parameters: How many numbers it holds; 0 while any of them is not initialized.
+        dtype: Of its weights; quantized ones have torch.qint8.
+        device: Where its weights are.
         path: Dotted names of the containers it lies in, outermost first.
     """
 
@@ -81,7 +90,26 @@ class Layer:
     groups: int | None
     bias: bool
     parameters: int
+    dtype: torch.dtype | None
+    device: torch.device | None
     path: tuple[str, ...]
+
+    def input_channels(self, channel: int) -> range:
+        """The input channels that the filter of an output channel sees: those of its group.
+
+        Raises:
+            ValueError: There is no such channel, or the layer's channels are not known.
+        """
+        if self.in_channels is None or not self.out_channels:
+            raise ValueError(f"layer {self.name!r} ({self.type}) has no known channels")
+        if not 0 <= channel < self.out_channels:
+            raise ValueError(
+                f"layer {self.name!r} has channels 0 to {self.out_channels - 1}, asked for {channel}"
+            )
+        groups = self.groups or 1
+        each = self.in_channels // groups
+        group = channel * groups // self.out_channels
+        return range(group * each, (group + 1) * each)
 
 
 def find_layers(model: nn.Module, kinds: Literal["all"] | None = None) -> list[Layer]:
@@ -97,7 +125,7 @@ def find_layers(model: nn.Module, kinds: Literal["all"] | None = None) -> list[L
         Possibly an empty list: a model may hold no such layer, or compute it with functions alone.
 
     Raises:
-        TypeError: model is not a module, or a ScriptModule, which hides its layers.
+        TypeError: model is not a module.
         ValueError: kinds is something else.
     """
     if kinds is not None and kinds != "all":
@@ -144,7 +172,7 @@ def walk(model: nn.Module) -> Iterator[tuple[str, tuple[str, ...], nn.Module]]:
     themselves, and leave no trace in the names. Needs no recursion and ends on cycles.
 
     Raises:
-        TypeError: model is not a module, or a ScriptModule.
+        TypeError: model is not a module.
     """
     check_model(model)
     seen: set[int] = set()
@@ -193,6 +221,8 @@ def kind_of(module: nn.Module) -> Kind:
             return "conv_transpose" if _read(module, "transposed") is True else "conv"
         return "other"
     weight = _registered(module, "_parameters").get("weight")
+    if isinstance(module, torch.jit.ScriptModule):
+        return _SCRIPTED.get(type_name(module), "other") if weight is not None else "other"
     taken, given = _read_int(module, "in_channels"), _read_int(module, "out_channels")
     if weight is None or is_lazy(weight) or weight.dim() < 3 or not taken or not given:
         return "other"
@@ -207,6 +237,8 @@ def type_name(module: nn.Module) -> str:
         # Conv2d calls itself QuantizedConv2d
         own = _read(module, "_get_name")
         return str(own()) if callable(own) else type(module).__name__
+    if isinstance(module, torch.jit.ScriptModule):
+        return str(_read(module, "original_name") or type(module).__name__)
     if parametrizations(module):
         return parametrize.type_before_parametrizations(module).__name__
     return type(module).__name__
@@ -219,13 +251,7 @@ def parametrizations(module: nn.Module) -> dict[str, nn.Module]:
 
 
 def check_model(model: object) -> None:
-    """Raises a TypeError for what is no module, or a ScriptModule, with what to pass instead."""
-    if isinstance(model, torch.jit.ScriptModule):
-        raise TypeError(
-            "the model must be an ordinary torch.nn.Module, received a "
-            f"{type(model).__name__}: TorchScript hides its layers and refuses hooks; "
-            "pass the model that it was scripted or traced from"
-        )
+    """Raises a TypeError for what is no module, with what to pass instead."""
     if isinstance(model, nn.Module):
         return
     if isinstance(model, type):
@@ -255,6 +281,13 @@ def _describe(
     features = "features" if kind == "linear" else "channels"
     spatial = kind != "linear"
     own = _own_parameters(module)
+    weight = own.get("weight", next(iter(own.values()), None))
+    given = _read_int(module, f"out_{features}")
+    kernel = _lengths(_read(module, "kernel_size"), rank) if spatial else None
+    if isinstance(module, torch.jit.ScriptModule) and weight is not None and kind != "other":
+        # tracing keeps the weights alone
+        given = given or weight.shape[1 if kind == "conv_transpose" else 0]
+        kernel = kernel or (tuple(weight.shape[2:]) if spatial else None)
     return Layer(
         name=name,
         aliases=aliases,
@@ -263,8 +296,8 @@ def _describe(
         module=module,
         # a lazy layer says 0 until it has seen its input
         in_channels=_read_int(module, f"in_{features}") or None,
-        out_channels=_read_int(module, f"out_{features}"),
-        kernel_size=_lengths(_read(module, "kernel_size"), rank) if spatial else None,
+        out_channels=given,
+        kernel_size=kernel,
         stride=_lengths(_read(module, "stride"), rank) if spatial else None,
         padding=padding if isinstance(padding, str) else _lengths(padding, rank),
         padding_mode=mode if isinstance(mode, str) else None,
@@ -272,6 +305,8 @@ def _describe(
         groups=_read_int(module, "groups") if spatial else None,
         bias="bias" in own,
         parameters=0 if any(map(is_lazy, own.values())) else sum(p.numel() for p in own.values()),
+        dtype=weight.dtype if weight is not None else None,
+        device=weight.device if weight is not None else None,
         path=path,
     )
 
@@ -294,8 +329,8 @@ def _own_parameters(module: nn.Module) -> dict[str, Tensor]:
 
 def _children(module: nn.Module) -> list[tuple[str, nn.Module]]:
     # quantized Linear keeps its weights in a child, a parametrization is how a weight is made:
-    # neither is a part that the model runs. A ScriptModule's parts cannot be looked at.
-    if _is_quantized(module) or isinstance(module, torch.jit.ScriptModule):
+    # neither is a part that the model runs.
+    if _is_quantized(module):
         return []
     children = _registered(module, "_modules").items()
     hidden = "parametrizations" if parametrizations(module) else None
@@ -323,7 +358,11 @@ def _wrapped_key(module: nn.Module) -> str | None:
 
 
 def _registered(module: nn.Module, kind: str) -> dict[str, Any]:
-    """What a module registered; nothing where __init__ never ran, and of TorchScript."""
+    """What a module registered; nothing where __init__ never ran."""
+    if isinstance(module, torch.jit.ScriptModule):
+        if kind == "_modules":
+            return dict(module.named_children())
+        return dict(module.named_parameters(recurse=False)) if kind == "_parameters" else {}
     found = module.__dict__.get(kind)
     return found if isinstance(found, dict) else {}
 

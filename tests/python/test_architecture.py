@@ -22,11 +22,15 @@ MAY_IMPORT = {
     "picture": set(),
     "quantize": set(),
     "extractor": {"layers"},
-    "capture": {"layers"},
+    "borrow": set(),
+    "capture": {"layers", "borrow"},
     "reach": set(),
     "fields": {"reach"},
-    "trace": {"layers", "fields"},
-    "notes": {"layers", "trace"},
+    "memory": set(),
+    "callers": set(),
+    "operation": {"layers"},
+    "trace": {"callers", "fields", "layers", "memory", "operation"},
+    "notes": {"capture", "frame", "layers", "trace"},
     "frame": {"quantize"},
     "choice": {"layers"},
     "tiles": {"layers"},
@@ -48,7 +52,7 @@ MAY_IMPORT = {
     "widget": {"choice", "inspection", "frame", "describe", "bundle", "report"},
     "report": {"inspection", "frame", "describe", "bundle"},
 }
-WITHOUT_TORCH = {"picture", "bundle", "describe", "report", "widget"}
+WITHOUT_TORCH = {"memory", "picture", "bundle", "describe", "report", "widget"}
 
 
 def imports(path: Path) -> set[str]:

@@ -65,7 +65,7 @@ def test_a_layer_says_how_it_was_configured() -> None:
             name="stem.0", aliases=(), kind="conv", type="Conv2d", module=conv, in_channels=4,
             out_channels=6, kernel_size=(3, 5), stride=(2, 2), padding="valid",
             padding_mode="zeros", dilation=(1, 2), groups=2, bias=False, parameters=6 * 2 * 3 * 5,
-            path=("stem",),
+            dtype=torch.float32, device=torch.device("cpu"), path=("stem",),
         )
     ]  # fmt: skip
 
@@ -318,14 +318,40 @@ def test_what_is_no_module_is_refused_with_a_next_step(model: Any, parts: list[s
         assert part in str(caught.value)
 
 
-def test_a_scripted_model_is_refused_and_a_scripted_part_is_one_leaf() -> None:
+def test_torchscript_is_listed_as_far_as_it_can_be() -> None:
+    eager = nn.Sequential(nn.Conv2d(4, 6, 3, stride=2, groups=2), nn.ReLU(), nn.ConvTranspose2d(6, 2, 5))
+    eager.eval()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        scripted = torch.jit.script(nn.Sequential(nn.Conv2d(1, 1, 1)))
-    with pytest.raises(TypeError, match=r"TorchScript hides its layers.*scripted or traced from"):
-        find_layers(scripted)
+        scripted = torch.jit.script(eager)
+        traced = torch.jit.trace(eager, torch.zeros(1, 4, 9, 9))  # type: ignore[no-untyped-call]
+        frozen = torch.jit.freeze(torch.jit.script(eager))
+    expected = find_layers(eager)
+    for found in (find_layers(scripted), find_layers(traced)):
+        for layer, known in zip(found, expected, strict=True):
+            for field in ("name", "kind", "type", "out_channels", "kernel_size", "bias", "parameters"):
+                assert getattr(layer, field) == getattr(known, field)
+    assert [la.stride for la in find_layers(scripted)] == [(2, 2), (1, 1)]
+    assert [la.stride for la in find_layers(traced)] == [None, None], "tracing forgets it"
+    assert find_layers(frozen) == [], "freezing leaves no modules"
     model = nn.Sequential(scripted, nn.Conv2d(1, 1, 1))
-    assert [(x.name, x.kind) for x in find_layers(model, "all")] == [("0", "other"), ("1", "conv")]
+    assert [layer.name for layer in find_layers(model)] == ["0.0", "0.2", "1"]
+
+
+@pytest.mark.parametrize("groups", [1, 2, 6])
+def test_a_filter_sees_the_input_channels_of_its_group(groups: int) -> None:
+    conv = nn.Conv2d(6, 12, 3, groups=groups, bias=False)
+    (layer,) = find_layers(conv)
+    x = torch.zeros(1, 6, 3, 3)
+    for channel in range(12):
+        seen = []
+        for i in range(6):
+            x.zero_()[:, i] = 1
+            if conv(x)[0, channel].abs().sum() > 0:
+                seen.append(i)
+        assert seen == list(layer.input_channels(channel))
+    with pytest.raises(ValueError, match="channels 0 to 11, asked for 12"):
+        layer.input_channels(12)
 
 
 def test_an_unknown_kinds_is_refused() -> None:

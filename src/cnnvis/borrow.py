@@ -1,0 +1,152 @@
+"""A model while it is looked at: what a look changes on it, and all of it put back.
+
+An interrupt can come between any two lines, so putting back is a method that may be called twice and
+does the same both times, hooks are found by their class and not by handles that may never have been
+noted, and a hook that is left over all the same does nothing.
+"""
+
+from __future__ import annotations
+
+import random
+import threading
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+# Two looks at once would put back each other's flags: one at a time, in the whole process. A look
+# that starts another one (a layer that uses cnnvis) may.
+LOOKING = threading.RLock()
+
+Seen = Callable[[nn.Module, Any], None]
+
+
+class Borrowed:
+    """The flags, hooks, buffers and random states of a model, as they were when this was made.
+
+    Args:
+        modules: All modules of the model, each once.
+
+    Attributes:
+        replaced: Names of buffers that the model put other tensors in the place of; they are left,
+            as the model may have noted elsewhere what they were made for.
+    """
+
+    def __init__(self, modules: Iterable[tuple[str, nn.Module]]) -> None:
+        self.replaced: list[str] = []
+        self._live = True
+        self._modules = list(modules)
+        self._training = [module for _, module in self._modules if _flag(module)]
+        self._buffers = [
+            (f"{name}.{key}" if name else key, module, key, buffer, _version(buffer), _copy(buffer))
+            for name, module in self._modules
+            for key, buffer in _buffers(module).items()
+        ]
+        tensors = (t for _, module in self._modules for t in _tensors(module))
+        self._devices = sorted({t.device.index for t in tensors if t.is_cuda})
+        self._random = (
+            torch.get_rng_state(),
+            [torch.cuda.get_rng_state(device) for device in self._devices],
+            np.random.get_state(),
+            random.getstate(),
+        )
+
+    def eval(self) -> None:
+        """Every module's `training` flag off; no `train()` or `eval()` of the user's is called."""
+        for module in self._training:
+            module.training = False
+
+    def watch(self, module: nn.Module, seen: Seen) -> None:
+        """Calls seen(module, output) after each call of the module by this thread."""
+        module.register_forward_hook(_Hook(self, seen))
+
+    @property
+    def live(self) -> bool:
+        """Whether the model is not given back yet."""
+        return self._live
+
+    def give_back(self) -> None:
+        """All as it was. May be called again, also after it was cut off."""
+        self._live = False
+        for _, module in self._modules:
+            hooks: dict[int, Any] = module.__dict__.get("_forward_hooks") or {}
+            for key, hook in list(hooks.items()):
+                # of this look, and whatever an earlier one could not take away
+                if isinstance(hook, _Hook) and not hook.borrowed.live:
+                    hooks.pop(key, None)
+        for module in self._training:
+            module.training = True
+        self.replaced.clear()
+        for name, module, key, buffer, version, copy in self._buffers:
+            if _buffers(module).get(key) is not buffer:
+                self.replaced.append(name)
+            if copy is not None and version is not None and _version(buffer) != version:
+                if buffer.shape == copy.shape:
+                    buffer.data.copy_(copy)
+                else:  # an observer's, which grows with what it has seen
+                    buffer.data = copy.clone()
+        torch.set_rng_state(self._random[0])
+        for device, state in zip(self._devices, self._random[1], strict=True):
+            torch.cuda.set_rng_state(state, device)
+        np.random.set_state(self._random[2])
+        random.setstate(self._random[3])
+
+
+class _Hook:
+    """A forward hook for one thread and one look. Returns nothing: that would replace the output."""
+
+    def __init__(self, borrowed: Borrowed, seen: Seen) -> None:
+        self.borrowed = borrowed
+        self._seen = seen
+        self._thread = threading.get_ident()
+
+    def __call__(self, module: nn.Module, args: Any, output: Any) -> None:
+        # another thread may run the model at the same time
+        if self.borrowed.live and threading.get_ident() == self._thread:
+            self._seen(module, output)
+
+    def __deepcopy__(self, memo: Any) -> _Hook:
+        # a model that copies a part of itself in its forward copies this along: it stays ours
+        return self
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (_nothing, ())
+
+
+def _nothing() -> Callable[..., None]:
+    """What a hook is once it was pickled along with the model."""
+    return lambda module, args, output: None
+
+
+def _flag(module: nn.Module) -> bool:
+    try:
+        return bool(module.training)
+    except Exception:  # frozen TorchScript has none
+        return False
+
+
+def _tensors(module: nn.Module) -> list[Tensor]:
+    return [*module.parameters(recurse=False), *_buffers(module).values()]
+
+
+def _buffers(module: nn.Module) -> dict[str, Tensor]:
+    if isinstance(module, torch.jit.ScriptModule):
+        return dict(module.named_buffers(recurse=False))
+    buffers = module.__dict__.get("_buffers") or {}
+    return {key: buffer for key, buffer in buffers.items() if isinstance(buffer, Tensor)}
+
+
+def _version(buffer: Tensor) -> int | None:
+    # tensors made in inference mode count no versions; nothing can write into them but there
+    return None if buffer.is_inference() else buffer._version
+
+
+@torch.no_grad()
+def _copy(buffer: Tensor) -> Tensor | None:
+    """The values, or None where they cannot be had: a meta tensor, one split over processes."""
+    try:
+        return None if buffer.is_meta else buffer.detach().clone()
+    except Exception:
+        return None
