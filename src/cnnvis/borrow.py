@@ -79,8 +79,8 @@ class Borrowed:
         for module in self._training:
             module.training = True
         self.replaced.clear()
-        for name, module, key, buffer, version, copy in self._buffers:
-            if _buffers(module).get(key) is not buffer:
+        for name, module, own, buffer, version, copy in self._buffers:
+            if _buffers(module).get(own) is not buffer:
                 self.replaced.append(name)
             if copy is not None and version is not None and _version(buffer) != version:
                 if buffer.shape == copy.shape:

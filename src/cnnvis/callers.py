@@ -15,6 +15,7 @@ from torch import nn
 
 # the frame that every call of a module goes through, and a direct `module.forward(x)` does not
 _CALL = nn.Module._wrapped_call_impl.__code__
+NOWHERE = ("", 0)
 _TORCH = nn.__file__.rpartition("nn")[0]
 
 
@@ -25,7 +26,7 @@ class Caller:
     Attributes:
         module: The module.
         called: Whether it was called as one, so that its hooks will fire.
-        line: File and line it is at in the method that its author wrote; ("", 0) if torch did.
+        line: File and line it is at in the method that its author wrote; NOWHERE if torch did.
     """
 
     module: nn.Module
@@ -43,7 +44,7 @@ def callers(depth: int = 1) -> Iterator[Caller]:
         depth: How many frames to leave out, from the one that iterates.
     """
     module: nn.Module | None = None
-    line = ("", 0)
+    line = NOWHERE
     frame: FrameType | None = sys._getframe(depth)
     while frame is not None:
         code = frame.f_code
@@ -51,13 +52,13 @@ def callers(depth: int = 1) -> Iterator[Caller]:
         if isinstance(found, nn.Module):
             if module is not None and found is not module:
                 yield Caller(module, False, line)
-                line = ("", 0)
+                line = NOWHERE
             module = found
             if not code.co_filename.startswith(_TORCH):
                 line = (code.co_filename, frame.f_lineno)
             if code is _CALL:
                 yield Caller(module, True, line)
-                module, line = None, ("", 0)
+                module, line = None, NOWHERE
         frame = frame.f_back
     if module is not None:
         yield Caller(module, False, line)

@@ -119,35 +119,46 @@ def capture(
             f"model {type(model).__name__}: hooks do not work on a ScriptModule; pass the eager model "
             "that it was scripted or traced from, or use inspect, which sees its convolutions"
         )
+    with LOOKING:
+        return _pass(model, inputs, layers, hooked, take or clone, during or ExitStack(), partial)
+
+
+def _pass(
+    model: nn.Module,
+    inputs: Any,
+    layers: Sequence[Layer],
+    hooked: Sequence[Layer],
+    take: Take,
+    during: AbstractContextManager[Any],
+    partial: bool,
+) -> Activations:
     modules = {id(module): (name, module) for name, _, module in walk(model)}.values()
     model = unwrap(model)
-    take = clone if take is None else take
     activations = Activations()
     args, kwargs = _arguments(inputs)
-    with LOOKING:
-        borrowed = Borrowed(modules)
-        # twice: an interrupt may come in the first
+    borrowed = Borrowed(modules)
+    # given back twice: an interrupt may come in the first time
+    try:
         try:
-            try:
-                borrowed.eval()
-                for layer in hooked:
-                    borrowed.watch(layer.module, _taking(layer, take, activations))
-                with ExitStack() as stack:
-                    stack.enter_context(torch.no_grad())
-                    if "torch._dynamo" in sys.modules:  # else nothing can be compiled
-                        stack.enter_context(torch.compiler.set_stance("force_eager"))
-                    stack.enter_context(during or ExitStack())
-                    activations.output = model(*args, **kwargs)
-            finally:
-                borrowed.give_back()
-        except Exception as error:
-            message = _explain(model, args, error, tuple(activations), len(layers))
-            if partial and activations:
-                activations.stopped = message
-            else:
-                raise ForwardError(message, tuple(activations)) from error
+            borrowed.eval()
+            for layer in hooked:
+                borrowed.watch(layer.module, _taking(layer, take, activations))
+            with ExitStack() as stack:
+                stack.enter_context(torch.no_grad())
+                if "torch._dynamo" in sys.modules:  # else nothing can be compiled
+                    stack.enter_context(torch.compiler.set_stance("force_eager"))
+                stack.enter_context(during)
+                activations.output = model(*args, **kwargs)
         finally:
             borrowed.give_back()
+    except Exception as error:
+        message = _explain(model, args, error, tuple(activations), len(layers))
+        if partial and activations:
+            activations.stopped = message
+        else:
+            raise ForwardError(message, tuple(activations)) from error
+    finally:
+        borrowed.give_back()
     activations.replaced = tuple(borrowed.replaced)
     return activations
 

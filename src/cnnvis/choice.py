@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from torch import nn
 
@@ -11,46 +13,65 @@ from cnnvis.layers import Layer, find_layers
 
 LayerChoice = str | Sequence[str] | Callable[[Layer], bool] | None
 
+_FUNCTION = re.compile(r"\(\)( \d+)?$")
 
-def choose_layers(model: nn.Module, choice: LayerChoice) -> list[Layer]:
+
+@dataclass(frozen=True)
+class Chosen:
+    """The layers to look at.
+
+    Attributes:
+        layers: Those that are modules.
+        function: Whether to take a convolution that the model calls as a function.
+        nothing: What to say where neither is there.
+    """
+
+    layers: list[Layer]
+    function: Callable[[Layer], bool]
+    nothing: str
+
+
+def choose_layers(model: nn.Module, choice: LayerChoice) -> Chosen:
     """The layers to look at; see `inspect`.
 
     Raises:
         TypeError: model is no module.
-        ValueError: There is none, or a name is unknown.
+        ValueError: A name is unknown, or choice is none of what it may be.
     """
     found = find_layers(model)
     if choice is None:
-        chosen = [layer for layer in found if layer.kind in ("conv", "conv_transpose")]
-        if not chosen:
-            others = f"its layers are {', '.join(_types(found))}" if found else "it has no layers"
-            raise ValueError(
-                f"model {type(model).__name__} has no convolution ({others}); "
-                'pass layers="all" to see its other layers'
-            )
-        return chosen
+        others = f"its layers are {', '.join(_types(found))}" if found else "it has no layers"
+        return Chosen(
+            [layer for layer in found if layer.kind in ("conv", "conv_transpose")],
+            lambda layer: True,
+            f"model {type(model).__name__} has no convolution ({others}); "
+            'pass layers="all" to see its other layers',
+        )
     everything = find_layers(model, "all")
+    nothing = (
+        f"layers={choice!r} chose none of the {len(everything)} layers of {type(model).__name__}; "
+        "find_layers(model) lists them"
+    )
     if isinstance(choice, str):
         if choice != "all":
             raise ValueError(
                 f'layers must be None, "all", a list of names or a predicate, got {choice!r}'
             )
-        chosen = everything
-    elif callable(choice):
-        chosen = [layer for layer in everything if choice(layer)]
-    else:
-        by_name = {name: layer for layer in everything for name in (layer.name, *layer.aliases)}
-        for name in choice:
-            if name not in by_name:
-                raise ValueError(unknown_layer(name, list(by_name)))
-        wanted = {by_name[name].name for name in choice}
-        chosen = [layer for layer in everything if layer.name in wanted]
-    if not chosen:
-        raise ValueError(
-            f"layers={choice!r} chose none of the {len(everything)} layers of {type(model).__name__}; "
-            "find_layers(model) lists them"
-        )
-    return chosen
+        return Chosen(everything, lambda layer: True, nothing)
+    if callable(choice):
+        return Chosen([layer for layer in everything if choice(layer)], choice, nothing)
+    by_name = {name: layer for layer in everything for name in (layer.name, *layer.aliases)}
+    # which functions are called is known after a look only
+    functions = {name for name in choice if name not in by_name and _FUNCTION.search(name)}
+    for name in choice:
+        if name not in by_name and name not in functions:
+            raise ValueError(unknown_layer(name, list(by_name)))
+    wanted = {by_name[name].name for name in choice if name in by_name}
+    return Chosen(
+        [layer for layer in everything if layer.name in wanted],
+        lambda layer: layer.name in functions,
+        nothing,
+    )
 
 
 def unknown_layer(name: object, names: Sequence[str]) -> str:

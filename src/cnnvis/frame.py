@@ -26,7 +26,7 @@ import safetensors.numpy
 import torch
 from torch import Tensor
 
-from cnnvis.quantize import STATISTICS, quantize
+from cnnvis.quantize import STATISTICS, Quantized, quantize
 
 PROTOCOL: Final = 1
 FEATURE_MAPS: Final = "feature_maps"
@@ -122,13 +122,32 @@ def pack(
         raise ValueError(f"layer {key.layer!r} has channels 0 to {count - 1}, asked for {channels}")
     picked = tiles if channels is None else tiles[channels]
     if factor is None:
-        factor = _factor(tuple(picked.shape), max_bytes)
+        factor = factor_for(tuple(picked.shape), max_bytes)
     quantized = quantize(picked, factor=factor, symmetric=key.view == FILTERS)
+    return encode(quantized, key, list(chosen), (count, planes, height, width), factor)
+
+
+def encode(
+    quantized: Quantized,
+    key: FrameKey,
+    channels: list[int],
+    shape: tuple[int, int, int, int],
+    factor: int,
+) -> bytes:
+    """The frame of tiles that are quantized already.
+
+    Args:
+        quantized: The tiles.
+        key: What it shows.
+        channels: Which channel each tile is.
+        shape: (tiles, planes, height, width) of the whole layer at full resolution.
+        factor: By how much each side was averaged down.
+    """
     arrays = {
         "codes": quantized.codes.numpy(),
         "bounds": quantized.bounds.numpy(),
         "stats": quantized.stats.numpy(),
-        "channels": np.asarray(list(chosen), dtype=np.int32),
+        "channels": np.asarray(channels, dtype=np.int32),
     }
     metadata = {
         "protocol": str(PROTOCOL),
@@ -137,7 +156,7 @@ def pack(
         "view": key.view,
         "call": str(key.call),
         "image": str(key.image),
-        "shape": json.dumps([count, planes, height, width]),
+        "shape": json.dumps(shape),
         "factor": str(factor),
         "stats": json.dumps(STATISTICS),
     }
@@ -199,7 +218,7 @@ def _strongest(tiles: Tensor, max_bytes: int) -> list[int] | None:
     return sorted(kept)
 
 
-def _factor(shape: tuple[int, ...], max_bytes: int) -> int:
+def factor_for(shape: tuple[int, ...], max_bytes: int) -> int:
     """The smallest factor with which a frame keeps within max_bytes."""
     count, planes, height, width = shape
     factor = 1

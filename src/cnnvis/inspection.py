@@ -5,10 +5,10 @@ Nothing here knows of notebooks. The widget is a live view of an `Inspection`, t
 
 from __future__ import annotations
 
-import math
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -18,29 +18,20 @@ from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
 from cnnvis import frame
-from cnnvis.capture import Activations, capture, clone
-from cnnvis.choice import LayerChoice, choose_layers, unknown_layer
+from cnnvis.capture import ForwardError
+from cnnvis.choice import Chosen, LayerChoice, choose_layers, unknown_layer
 from cnnvis.image import as_batch
-from cnnvis.layers import Layer, find_layers
+from cnnvis.layers import Layer, find_layers, walk
+from cnnvis.look import Look, Progress
+from cnnvis.notes import Note, notes_of
+from cnnvis.operation import tensors
+from cnnvis.run import LayerRun
 from cnnvis.tiles import filter_tiles, map_tiles
-from cnnvis.weights import filters
+from cnnvis.weights import by_filter, filters
+
+__all__ = ["DEFAULT_MEMORY_MB", "Inspection", "LayerRun", "Note", "Prediction", "inspect"]
 
 DEFAULT_MEMORY_MB = 2048
-
-
-@dataclass(frozen=True)
-class Note:
-    """Something the view says about what it shows.
-
-    Attributes:
-        layer: Dotted name of the layer it is about; None: the whole look.
-        kind: A short fixed word for what it is, such as "never ran".
-        text: A sentence.
-    """
-
-    layer: str | None
-    kind: str
-    text: str
 
 
 @dataclass(frozen=True)
@@ -58,36 +49,6 @@ class Prediction:
     probability: float
 
 
-@dataclass(frozen=True)
-class LayerRun:
-    """A layer, and what it did in the forward pass.
-
-    Attributes:
-        layer: What it is.
-        output_shapes: Shape of each call's output, batch included, in order.
-        macs: Multiply-adds of all its calls for one image; None where that is not known.
-    """
-
-    layer: Layer
-    output_shapes: tuple[tuple[int, ...], ...]
-    macs: int | None
-
-    @property
-    def name(self) -> str:
-        """Its dotted name."""
-        return self.layer.name
-
-    @property
-    def calls(self) -> int:
-        """How often it was called."""
-        return len(self.output_shapes)
-
-    @property
-    def ran(self) -> bool:
-        """Whether it was called at all."""
-        return self.calls > 0
-
-
 class Inspection:
     """One model looked at with one input. Made by `inspect`.
 
@@ -98,7 +59,6 @@ class Inspection:
         preprocessing: What was done to the image, in a sentence.
         pictures: What the model saw, one RGB picture for each image of the batch.
         input_shapes: Shape of each tensor given to the model.
-        notes: What the view has to say.
     """
 
     def __init__(
@@ -106,27 +66,45 @@ class Inspection:
         model: nn.Module,
         inputs: Any,
         *,
-        layers: Sequence[Layer],
+        chosen: Chosen,
         labels: Sequence[str] | None,
         preprocessing: str,
         pictures: Sequence[Image.Image],
         notes: Sequence[Note],
         memory_mb: float,
+        progress: Progress | None = None,
+        partial: bool = False,
     ) -> None:
         self.model = model
         self.preprocessing = preprocessing
         self.pictures = list(pictures)
-        self.input_shapes = [tuple(t.shape) for t in _tensors(inputs)]
-        self._inputs = inputs
+        self.input_shapes = [tuple(tensor.shape) for tensor in tensors(inputs)]
         self._labels = labels
         self._lock = threading.RLock()
-        self._activations, shapes = self._look(layers, memory_mb)
-        self.output = self._activations.output
-        order = {name: i for i, name in enumerate(shapes)}
-        ranked = sorted(layers, key=lambda layer: order.get(layer.name, len(order)))
-        self.layers = [_run(layer, tuple(shapes.get(layer.name, ()))) for layer in ranked]
+        self._given = list(notes)
+        try:
+            self._look = look = Look(
+                model,
+                inputs,
+                chosen.layers,
+                memory_mb=memory_mb,
+                chosen=chosen.function,
+                progress=progress,
+                partial=partial,
+            )
+        except ForwardError as error:
+            if chosen.layers:
+                raise
+            raise ValueError(chosen.nothing) from error
+        self.output = look.output
+        functional = [layer for name, layer in look.trace.functional.items() if name in look.shapes]
+        layers = [*chosen.layers, *functional]
+        if not layers:
+            raise ValueError(chosen.nothing)
+        order = {name: i for i, name in enumerate(look.shapes)}
+        layers.sort(key=lambda layer: order.get(layer.name, len(order)))
+        self.layers = [self._run(layer) for layer in layers]
         self._runs = {run.name: run for run in self.layers}
-        self.notes = [*notes, *self._notes_of_labels(), *self._notes_of_layers()]
 
     def __repr__(self) -> str:
         ran = sum(run.ran for run in self.layers)
@@ -169,17 +147,26 @@ class Inspection:
         return self._kept(name, call).detach().to("cpu", copy=True)
 
     def filters(self, name: str) -> Tensor:
-        """The live weights (out_channels, in_channels / groups, *kernel) of a layer, on the CPU.
+        """The weights (out_channels, in_channels / groups, *kernel) of a layer, on the CPU.
+
+        Those of a module are read now; those of a convolution that is called as a function are what
+        its first call was given.
 
         Raises:
             KeyError: No layer has that name.
             ValueError: The layer has no weights, or not yet.
         """
-        layer = self.layer(name).layer
+        run = self.layer(name)
+        layer = run.layer
         if layer.kind == "other":
             raise ValueError(f"layer {name!r} is a {layer.type}, which has no filters")
         with self._lock:
-            return filters(layer.module)
+            if not run.functional:
+                return filters(layer.module)
+            weight = self._look.trace.weights[name].to("cpu", copy=True)
+            return (
+                by_filter(weight, layer.groups or 1) if layer.kind == "conv_transpose" else weight
+            )
 
     def tiles(self, name: str, view: str, call: int = 0, image: int = 0) -> Tensor:
         """What the view draws of a layer, exact: (tiles, planes, height, width).
@@ -209,6 +196,12 @@ class Inspection:
     ) -> bytes:
         """What a view needs of one layer, in bytes; see `cnnvis.frame.pack` for the arguments."""
         key = frame.FrameKey(name, view, call, image, generation)
+        if view == frame.FEATURE_MAPS and channels is None and factor is None:
+            self._check_call(name, call)
+            coded = self._look.coded(name, call, image)
+            if coded is not None and (max_bytes or frame.MAX_BYTES[view]) >= frame.MAX_BYTES[view]:
+                every = list(range(coded.shape[0]))
+                return frame.encode(coded.quantized, key, every, coded.shape, coded.factor)
         tiles = self.tiles(name, view, call, image)
         return frame.pack(
             tiles, key, channels=channels, factor=factor, max_bytes=max_bytes, cut=cut
@@ -237,44 +230,52 @@ class Inspection:
 
         return save_html(self, path, title=title, max_mb=max_mb)
 
-    def _look(
-        self, layers: Sequence[Layer], memory_mb: float
-    ) -> tuple[Activations, dict[str, list[tuple[int, ...]]]]:
-        shapes: dict[str, list[tuple[int, ...]]] = {}
-        room = memory_mb * 2**20
-
-        def take(layer: Layer, output: Tensor) -> Tensor | None:
-            nonlocal room
-            shapes.setdefault(layer.name, []).append(tuple(output.shape))
-            size = output.numel() * output.element_size()
-            if size > room:
-                return None
-            room -= size
-            return clone(layer, output)
-
+    @cached_property
+    def notes(self) -> list[Note]:
+        """What the view has to say. Looks through all values when it is first asked for."""
         with self._lock:
-            return capture(self.model, _copied(self._inputs), layers, take), shapes
+            return [
+                *self._given,
+                *self._notes_of_labels(),
+                *notes_of(self._look, self.layers),
+            ]
 
-    def _kept(self, name: str, call: int) -> Tensor:
+    def _run(self, layer: Layer) -> LayerRun:
+        look, name = self._look, layer.name
+        trace, shapes = look.trace, tuple(look.shapes.get(layer.name, ()))
+        macs = trace.macs.get(name)
+        return LayerRun(
+            layer,
+            shapes,
+            0 if not shapes else None if macs is None else macs // trace.images,
+            tuple(trace.fields.get(name, ())) if shapes else (),
+            trace.reasons.get(name, "") if shapes else "",
+            trace.in_place.get(name),
+            functional=name in trace.functional,
+            bypassed=name in trace.bypassed,
+        )
+
+    def _check_call(self, name: str, call: int) -> None:
         run = self.layer(name)
-        failure = self._activations.failures.get(name)
+        failure = self._look.failures.get(name)
         if failure:
             raise ValueError(f"layer {name!r} ran but could not be taken: {failure}")
         if not 0 <= call < run.calls:
             often = f"it ran {run.calls} times" if run.ran else "it never ran for this input"
             raise ValueError(f"layer {name!r} has no call {call}: {often}")
-        kept = self._activations[name][call]
-        if kept is None:
-            with self._lock:
-                kept = capture(self.model, _copied(self._inputs), [run.layer])[name][call]
-        return kept  # type: ignore[no-any-return]
+
+    def _kept(self, name: str, call: int) -> Tensor:
+        self._check_call(name, call)
+        with self._lock:
+            return self._look.activation(name, call)
 
     def _scores(self) -> Tensor | None:
         """The output, where it can be a table of class scores (batch, classes)."""
         scores = self.output
-        if isinstance(scores, Tensor) and scores.ndim == 2 and scores.shape[1] > 1:
-            return scores if scores.is_floating_point() else None
-        return None
+        if not isinstance(scores, Tensor) or scores.layout != torch.strided:
+            return None
+        is_table = scores.ndim == 2 and scores.shape[1] > 1 and scores.is_floating_point()
+        return scores if is_table else None
 
     def _notes_of_labels(self) -> list[Note]:
         scores = self._scores()
@@ -285,21 +286,6 @@ class Inspection:
             "so the names are not shown."
         )
         return [Note(None, "labels", text)]
-
-    def _notes_of_layers(self) -> list[Note]:
-        notes = []
-        for run in self.layers:
-            failure = self._activations.failures.get(run.name)
-            if failure:
-                notes.append(
-                    Note(run.name, "not taken", f"Its output could not be taken: {failure}")
-                )
-            elif not run.ran:
-                notes.append(Note(run.name, "never ran", "It never ran for this input."))
-            elif run.calls > 1:
-                text = f"It ran {run.calls} times; this is call 1."
-                notes.append(Note(run.name, "ran more than once", text))
-        return notes
 
 
 def inspect(
@@ -312,6 +298,8 @@ def inspect(
     labels: Sequence[str] | None = None,
     device: str | torch.device | None = None,
     memory_mb: float = DEFAULT_MEMORY_MB,
+    progress: Progress | None = None,
+    partial: bool = False,
 ) -> Inspection:
     """Looks at a model with one input: one forward pass, the model left as it was.
 
@@ -327,8 +315,11 @@ def inspect(
         layers: None: every convolution. "all": every layer. Else names, or a predicate on `Layer`.
         labels: Names of the classes, in the order of the output.
         device: Where the input is put; None: where the model's parameters are.
-        memory_mb: How much of exact activations to keep, in MiB; what is beyond is computed again
-            when it is asked for.
+        memory_mb: How much of exact activations to keep, in MiB. Of what is beyond, the codes of a
+            first frame are kept, and its numbers are computed again when they are asked for.
+        progress: Called from the forward pass with how many layers have run and how many there are.
+        partial: Where the forward pass raises after some layers have run, look at these; a note
+            says so.
 
     Raises:
         TypeError: model is no module.
@@ -336,12 +327,14 @@ def inspect(
         ForwardError: The forward pass raised.
     """
     chosen = choose_layers(model, layers)
-    if any(is_lazy(p) for p in model.parameters()):
+    modules = [module for _, _, module in walk(model)]
+    parameters = [p for module in modules for p in module.parameters(recurse=False)]
+    if any(map(is_lazy, parameters)):
         raise ValueError(
             f"model {type(model).__name__} has lazy layers that are not initialized, and a look would "
             "fix their shapes for ever; run the model once on an input of the right shape first"
         )
-    parameter = next((p for p in model.parameters() if p.is_floating_point()), None)
+    parameter = next((p for p in parameters if p.is_floating_point()), None)
     if parameter is not None and parameter.is_meta:
         raise ValueError(
             f"model {type(model).__name__} is on the meta device, which holds no numbers; "
@@ -367,37 +360,21 @@ def inspect(
             notes.append(Note(None, "batch", text))
     else:
         preprocessing, pictures = "The model's inputs were given as they are.", []
-    if any(module.training for module in model.modules()):
+    if any(getattr(module, "training", False) for module in modules):
         text = "The model is in training mode; it was looked at in eval mode."
         notes.append(Note(None, "train mode", text))
     return Inspection(
         model,
         inputs,
-        layers=chosen,
+        chosen=chosen,
         labels=labels,
         preprocessing=preprocessing,
         pictures=pictures,
         notes=notes,
         memory_mb=memory_mb,
+        progress=progress,
+        partial=partial,
     )
-
-
-def _run(layer: Layer, shapes: tuple[tuple[int, ...], ...]) -> LayerRun:
-    return LayerRun(layer, shapes, _macs(layer, shapes) if shapes else 0)
-
-
-def _macs(layer: Layer, shapes: tuple[tuple[int, ...], ...]) -> int | None:
-    """Multiply-adds for one image: each output value of a convolution sums over one filter.
-
-    A transposed convolution uses each weight once for each input position instead; its input is not
-    known here, so it has none.
-    """
-    kernel, channels = layer.kernel_size, layer.in_channels
-    if layer.kind != "conv" or kernel is None or channels is None:
-        return None
-    each = channels // (layer.groups or 1) * math.prod(kernel)
-    spatial = len(kernel)
-    return sum(math.prod(shape[-spatial - 1 :]) * each for shape in shapes)
 
 
 def _picture_channels(model: nn.Module) -> int | None:
@@ -410,21 +387,3 @@ def _picture_channels(model: nn.Module) -> int | None:
     )
     first = next(convs, None)
     return first.in_channels if first is not None and first.in_channels in (1, 3) else None
-
-
-def _copied(inputs: Any) -> Any:
-    """The same arguments with tensors of their own: a model may write into what it is given."""
-    if isinstance(inputs, Tensor):
-        return inputs.clone()
-    if isinstance(inputs, Mapping):
-        return {name: _copied(value) for name, value in inputs.items()}
-    if isinstance(inputs, list | tuple):
-        return [_copied(value) for value in inputs]
-    return inputs
-
-
-def _tensors(inputs: Any) -> list[Tensor]:
-    if isinstance(inputs, Tensor):
-        return [inputs]
-    values = inputs.values() if isinstance(inputs, Mapping) else inputs
-    return [value for value in values if isinstance(value, Tensor)]

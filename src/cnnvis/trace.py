@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.multiprocessing.reductions import StorageWeakRef
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from cnnvis.callers import Caller, callers
+from cnnvis.callers import NOWHERE, Caller, callers
 from cnnvis.fields import Fields, ReceptiveField
 from cnnvis.layers import Layer, find_layers, walk
 from cnnvis.memory import available
@@ -46,8 +46,9 @@ class Trace(TorchDispatchMode):  # type: ignore[no-untyped-call]
     Args:
         model: The model.
         inputs: What it is given; every tensor in it is looked for.
-        take: Called with a layer and what a call of it gave, where no hook tells of it: for a
-            convolution that is called as a function, with a `Layer` made up for it.
+        take: Called with a layer and what a call of it gave: what `called` is told of, and what no
+            hook can tell of: for a convolution that is called as a function, with a `Layer` made
+            up for it.
 
     Attributes:
         functional: The layers that were made up, by name.
@@ -58,6 +59,7 @@ class Trace(TorchDispatchMode):  # type: ignore[no-untyped-call]
         macs: From layer name to its multiply-adds, over all calls and the whole batch.
         fields: From layer name to the receptive field of each call, None where it is not known.
         reasons: From layer name to why the field of a call is not known.
+        images: How many images the inputs hold; 1 where they are not known to hold any.
         problem: What went wrong in watching; "" if nothing did. The pass itself is not disturbed.
     """
 
@@ -93,18 +95,23 @@ class Trace(TorchDispatchMode):  # type: ignore[no-untyped-call]
         constants = list(_constants(module for _, module in modules))
         self._lasting = {storage_of(tensor) for tensor in constants}
         self._images = _images(inputs, self._rank)
+        first = self._images[0] if self._images else None
+        batched = first is not None and first.ndim == self._rank + 2
+        self.images = max(len(first) if batched and first is not None else len(self._images), 1)
         self._fields = Fields(self._images, self._rank, constants)
 
-    def ran(self, layer: Layer, output: Tensor) -> None:
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        # else the first operation imports all of torch._dynamo, which takes two seconds
+        return False
+
+    def called(self, layer: Layer, output: Tensor) -> None:
         """To be told of every call that a hook saw, right after it."""
-        field = None
-        if self._images:
-            field = self._fields.of(output, len(layer.kernel_size or ()) or self._rank)
-        if field is None:
-            reason = self._fields.reason(output) if self._images else _NO_IMAGE
-            self.reasons.setdefault(layer.name, reason)
-        self.fields.setdefault(layer.name, []).append(field)
-        self._note(self._outputs, output, layer.name)
+        watching, self._watching = self._watching, False  # what we do is none of the model's
+        try:
+            self._tell(layer, output)
+        finally:
+            self._watching = watching
 
     def __torch_dispatch__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
@@ -170,20 +177,36 @@ class Trace(TorchDispatchMode):  # type: ignore[no-untyped-call]
         else:
             layer = self._made_up(conv, around)
         self._count(layer.name, conv.macs(x, out))
-        self._take(layer, out)
-        self.ran(layer, out)
+        self._tell(layer, out)
+
+    def _tell(self, layer: Layer, output: Tensor) -> None:
+        try:
+            self._locate(layer, output)
+        except Exception as error:
+            self.problem = self.problem or f"{layer.name}: {type(error).__name__}: {error}"
+        self._take(layer, output)
+
+    def _locate(self, layer: Layer, output: Tensor) -> None:
+        field = None
+        if self._images:
+            field = self._fields.of(output, len(layer.kernel_size or ()) or self._rank)
+        if field is None:
+            reason = self._fields.reason(output) if self._images else _NO_IMAGE
+            self.reasons.setdefault(layer.name, reason)
+        self.fields.setdefault(layer.name, []).append(field)
+        self._note(self._outputs, output, layer.name)
 
     def _made_up(self, conv: Convolution, around: Sequence[Caller]) -> Layer:
         """The layer for a convolution that no layer tells of: one for each place and weight."""
         innermost = around[0] if around else None
         registered = next((c.module for c in around if id(c.module) in self._names), self._root)
-        storage = storage_of(conv.weight)
-        line = innermost.line if innermost is not None else None
+        weight = storage_of(conv.weight)
+        line = innermost.line if innermost is not None else NOWHERE
+        # a weight that is made anew for each call is told by the line that it is made for
+        made_anew = weight not in self._lasting and line != NOWHERE
         site = (
             id(innermost.module) if innermost is not None else None,
-            storage
-            if storage in self._lasting
-            else line,  # a weight may be made anew for each call
+            line if made_anew else weight,
             conv.weight.shape,
             (conv.stride, conv.padding, conv.dilation, conv.groups, conv.transposed),
         )
@@ -202,6 +225,7 @@ class Trace(TorchDispatchMode):  # type: ignore[no-untyped-call]
             layer = conv.as_layer(name, registered)
             self._sites[site] = self.functional[name] = layer
             self.weights[name] = conv.weight.detach().clone()
+            self._note({}, conv.weight, None)
         return self._sites[site]
 
     def _count(self, name: str, macs: int) -> None:

@@ -62,12 +62,16 @@ def filters(module: nn.Module) -> Tensor:
     if weight.is_quantized:
         weight = weight.dequantize()
     copy = torch.empty(weight.shape, dtype=weight.dtype, device="cpu").copy_(weight)
-    if kind != "conv_transpose":
-        return copy
-    # (in, out / groups, *kernel), the groups one after the other along the inputs
-    groups = cast(int, module.groups)
-    taken, given, *kernel = copy.shape
-    split = copy.reshape(groups, taken // groups, given, *kernel)
+    return by_filter(copy, cast(int, module.groups)) if kind == "conv_transpose" else copy
+
+
+def by_filter(weight: Tensor, groups: int) -> Tensor:
+    """A transposed convolution's weight (in, out / groups, *kernel) as (out, in / groups, *kernel).
+
+    The groups lie one after the other along the inputs.
+    """
+    taken, given, *kernel = weight.shape
+    split = weight.reshape(groups, taken // groups, given, *kernel)
     return split.transpose(1, 2).reshape(groups * given, taken // groups, *kernel)
 
 

@@ -1,14 +1,20 @@
-"""Models for the tests, and oracles that know nothing of cnnvis."""
+"""Models for the tests, and oracles that know nothing of how cnnvis sees."""
 
 from __future__ import annotations
 
 import copy
+import random
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, cast
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils import prune
+
+from cnnvis.layers import walk
 
 # of every rank: class, class that is lazy, kind
 CONVOLUTIONS = [
@@ -127,3 +133,67 @@ def same(a: Any, b: Any) -> bool:
     if isinstance(a, list | tuple):
         return len(a) == len(b) and all(same(x, y) for x, y in zip(a, b, strict=True))
     return bool(a == b)
+
+
+@contextmanager
+def recording() -> Iterator[list[tuple[nn.Module, Tensor]]]:
+    """What each call of a convolution or Linear gave, copied as it is made, without any hook.
+
+    The classes themselves are patched, so that nothing that is done to a model's modules matters.
+    """
+    made: list[tuple[nn.Module, Tensor]] = []
+    classes: list[tuple[type[nn.Module], str]] = [
+        (nn.Conv1d, "_conv_forward"),
+        (nn.Conv2d, "_conv_forward"),
+        (nn.Conv3d, "_conv_forward"),
+        (nn.ConvTranspose1d, "forward"),
+        (nn.ConvTranspose2d, "forward"),
+        (nn.ConvTranspose3d, "forward"),
+        (nn.Linear, "forward"),
+    ]
+    originals = [getattr(cls, method) for cls, method in classes]
+
+    def recorded(original: Callable[..., Tensor]) -> Callable[..., Tensor]:
+        def call(self: nn.Module, *args: Any, **kwargs: Any) -> Tensor:
+            output = original(self, *args, **kwargs)
+            made.append((self, output.detach().clone()))
+            return output
+
+        return call
+
+    try:
+        for (cls, method), original in zip(classes, originals, strict=True):
+            setattr(cls, method, recorded(original))
+        yield made
+    finally:
+        for (cls, method), original in zip(classes, originals, strict=True):
+            setattr(cls, method, original)
+
+
+def state(model: nn.Module) -> list[Any]:
+    """As `fingerprint`, for any model: without versions, on any tensor, with all random states."""
+    modules = [module for _, _, module in walk(model)]
+    hooks = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks")
+    tensors = [
+        (key, tensor)
+        for module in modules
+        for kind in ("_parameters", "_buffers")
+        for key, tensor in getattr(module, kind).items()
+        if tensor is not None
+    ]
+    return [
+        [(key, id(t), t.data_ptr(), t.dtype, t.stride()) for key, t in tensors],
+        [tensor.detach().clone() for _, tensor in tensors],
+        [(tensor.requires_grad, tensor.grad is None) for _, tensor in tensors],
+        [getattr(module, "training", None) for module in modules],
+        [list(module.__dict__.get(hook, {})) for module in modules for hook in hooks],
+        torch.get_rng_state(),
+        [part.tolist() if hasattr(part, "tolist") else part for part in np.random.get_state()],
+        random.getstate(),
+        [
+            torch.is_grad_enabled(),
+            torch.is_autocast_enabled("cpu"),
+            torch.is_inference_mode_enabled(),
+        ],
+        torch.get_default_dtype(),
+    ]

@@ -1,0 +1,227 @@
+"""One forward pass, and what is kept of it within a budget of memory.
+
+Exact activations are kept as long as they fit, the last used ones longest. Of what does not fit, the
+codes of its first frame are kept, so that every layer can be drawn, and the numbers are computed
+again when they are asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor, nn
+
+from cnnvis.capture import Activations, capture, clone
+from cnnvis.frame import FEATURE_MAPS, MAX_BYTES, factor_for
+from cnnvis.layers import Layer, unwrap, walk
+from cnnvis.quantize import Quantized, quantize
+from cnnvis.tiles import map_tiles
+from cnnvis.trace import Trace
+
+_CODES_MB = 256
+"""What codes may take, beside the budget of the exact activations."""
+
+Progress = Callable[[int, int], None]
+Key = tuple[str, int]
+
+
+@dataclass(frozen=True)
+class Coded:
+    """The maps of one call and image in codes: a frame that is not packed yet.
+
+    Attributes:
+        quantized: The tiles.
+        shape: (tiles, planes, height, width) at full resolution.
+        factor: By how much each side was averaged down.
+    """
+
+    quantized: Quantized
+    shape: tuple[int, int, int, int]
+    factor: int
+
+
+class Look:
+    """What the layers of a model gave in one forward pass.
+
+    Args:
+        model: The model.
+        inputs: The arguments of its forward; copied for every pass, as a model may write into them.
+        layers: The layers to take.
+        memory_mb: How much of exact activations to keep, in MiB.
+        chosen: Whether to take a convolution that is called as a function.
+        progress: Called with how many layers have run, and how many there are.
+        partial: Whether what had run is enough where the pass raises.
+
+    Attributes:
+        shapes: From layer name to the shape of each call's output, in the order of the first calls.
+        trace: What ran, by operations.
+        failures: From layer name to why its output could not be taken.
+        output: What the model returned; None where it raised.
+        stopped: What it raised, if it did and `partial` was asked for; else "".
+        replaced: Names of the buffers that the model itself replaced.
+        foreign: Names of the layers that had hooks of someone else.
+        left_fast_path: A module that torch runs by a fused kernel where it has no hooks inside; "".
+        compiled: Whether a part of the model is compiled, whose code was not used.
+
+    Raises:
+        ForwardError: The forward pass raised.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        inputs: Any,
+        layers: Sequence[Layer],
+        *,
+        memory_mb: float,
+        chosen: Callable[[Layer], bool],
+        progress: Progress | None = None,
+        partial: bool = False,
+    ) -> None:
+        self.shapes: dict[str, list[tuple[int, ...]]] = {}
+        self.failures: dict[str, str] = {}
+        self._model, self._inputs, self._layers = model, inputs, list(layers)
+        self._budget = int(memory_mb * 2**20)
+        self._room, self._room_for_codes = self._budget, _CODES_MB << 20
+        self._kept: dict[Key, Tensor] = {}
+        self._coded: dict[tuple[str, int, int], Coded] = {}
+        self._total, self._progress = len(layers), progress
+        self.foreign = {la.name for la in layers if la.module.__dict__.get("_forward_hooks")}
+        self.left_fast_path = _left_fast_path(model, layers)
+        self.compiled = any(_is_compiled(module) for _, _, module in walk(model))
+        self.compiled |= unwrap(model) is not model and hasattr(model, "_orig_mod")
+        ran, self.trace = self._pass(layers, self._take, chosen, partial)
+        self.output, self.stopped, self.replaced = ran.output, ran.stopped, ran.replaced
+        self.failures.update(ran.failures)
+
+    def coded(self, name: str, call: int, image: int) -> Coded | None:
+        """The codes of one call and image, where they are what was kept; else None."""
+        return self._coded.get((name, call, image))
+
+    def activation(self, name: str, call: int) -> Tensor:
+        """The exact output of one call, on its device; another pass if it was not kept.
+
+        That pass uses the weights that the model has then.
+
+        Raises:
+            ForwardError: That pass raised.
+            KeyError: The layer did not run so often.
+        """
+        kept = self._kept.pop((name, call), None)
+        if kept is None:
+            kept = self._again(name, call)
+        else:
+            self._room += _size(kept)
+        self._keep((name, call), kept)
+        return kept
+
+    def exact(self, name: str) -> list[tuple[int, Tensor]]:
+        """The calls of a layer whose outputs were kept, and these, on their device."""
+        return [(call, kept) for (layer, call), kept in self._kept.items() if layer == name]
+
+    def _take(self, layer: Layer, output: Tensor) -> None:
+        calls = self.shapes.setdefault(layer.name, [])
+        calls.append(tuple(output.shape))
+        if self._progress is not None:
+            self._progress(min(len(self.shapes), self._total), self._total)
+        try:
+            if _size(output) <= self._room:
+                self._keep((layer.name, len(calls) - 1), clone(layer, output))
+            else:
+                self._code(layer, len(calls) - 1, output)
+        except Exception as error:
+            self.failures[layer.name] = f"{type(error).__name__}: {error}"
+
+    def _keep(self, key: Key, tensor: Tensor) -> None:
+        """Notes an activation as the last used one; the first of the others give way to it."""
+        if _size(tensor) > self._budget:
+            return
+        while _size(tensor) > self._room:
+            first = next(iter(self._kept))
+            self._room += _size(self._kept.pop(first))
+        self._room -= _size(tensor)
+        self._kept[key] = tensor
+
+    def _code(self, layer: Layer, call: int, output: Tensor) -> None:
+        images = len(output) if output.ndim > 1 else 1
+        for image in range(images):
+            tiles = map_tiles(output, layer, image)
+            count, planes, height, width = tiles.shape
+            shape = (count, planes, height, width)
+            factor = factor_for(shape, MAX_BYTES[FEATURE_MAPS])
+            size = count * planes * -(-height // factor) * -(-width // factor)
+            if size > self._room_for_codes:
+                return
+            self._room_for_codes -= size
+            coded = Coded(quantize(tiles, factor=factor), shape, factor)
+            self._coded[layer.name, call, image] = coded
+
+    def _again(self, name: str, call: int) -> Tensor:
+        found: list[Tensor] = []
+        calls = 0
+
+        def take(layer: Layer, output: Tensor) -> None:
+            nonlocal calls
+            if layer.name == name:
+                if calls == call:
+                    found.append(clone(layer, output))
+                calls += 1
+
+        layers = [layer for layer in self._layers if layer.name == name]
+        self._pass(layers, take, lambda layer: True, partial=True)
+        if not found:
+            raise KeyError(f"layer {name!r} did not run again in another pass on the same input")
+        return found[0]
+
+    def _pass(
+        self,
+        layers: Sequence[Layer],
+        take: Callable[[Layer, Tensor], None],
+        chosen: Callable[[Layer], bool],
+        partial: bool,
+    ) -> tuple[Activations, Trace]:
+        inputs = copied(self._inputs)
+        names = {layer.name for layer in layers}
+
+        def wanted(layer: Layer, output: Tensor) -> None:
+            if layer.name in names or (layer.name in trace.functional and chosen(layer)):
+                take(layer, output)
+
+        trace = Trace(self._model, inputs, wanted)
+        ran = capture(self._model, inputs, layers, trace.called, during=trace, partial=partial)
+        return ran, trace
+
+
+def copied(inputs: Any) -> Any:
+    """The same arguments with tensors of their own: a model may write into what it is given."""
+    if isinstance(inputs, Tensor):
+        return inputs.clone()
+    if isinstance(inputs, Mapping):
+        return {name: copied(value) for name, value in inputs.items()}
+    if isinstance(inputs, list):
+        return [copied(value) for value in inputs]
+    if isinstance(inputs, tuple):
+        values = [copied(value) for value in inputs]
+        return type(inputs)(*values) if hasattr(inputs, "_fields") else tuple(values)
+    return inputs
+
+
+def _left_fast_path(model: nn.Module, layers: Sequence[Layer]) -> str:
+    """The first of torch's transformer layers that holds one of the layers; "" for none."""
+    for name, _, module in walk(model):
+        inside = f"{name}." if name else ""
+        if isinstance(module, nn.TransformerEncoderLayer) and any(
+            layer.name.startswith(inside) for layer in layers
+        ):
+            return name or type(module).__name__
+    return ""
+
+
+def _is_compiled(module: nn.Module) -> bool:
+    return module.__dict__.get("_compiled_call_impl") is not None
+
+
+def _size(tensor: Tensor) -> int:
+    return tensor.numel() * tensor.element_size()
