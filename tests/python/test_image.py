@@ -18,7 +18,8 @@ from PIL import Image
 from torch import Tensor
 from torchvision.models import ResNet18_Weights
 
-from cnnvis.image import IMAGENET_MEAN, IMAGENET_STD, Batch, ImageError, as_batch
+from cnnvis.image import Batch, ImageError, as_batch
+from cnnvis.preprocessing import IMAGENET_MEAN, IMAGENET_STD
 
 RECIPE = [tv.Resize(256), tv.CenterCrop(224), tv.ToTensor()]
 IMAGENET = tv.Compose([*RECIPE, tv.Normalize(IMAGENET_MEAN, IMAGENET_STD)])
@@ -58,8 +59,8 @@ def test_the_default_is_what_torchvisions_weights_ask_for() -> None:
 def test_the_sentence_says_the_recipe() -> None:
     batch = as_batch(photo())
     assert batch.preprocessing == (
-        "The default: resized so that the shorter side is 256 pixels, cropped to the central "
-        "224 × 224, normalized with ImageNet's mean and standard deviation."
+        "The default: resized (bilinear) so that the shorter side is 256 pixels, cropped to the "
+        "central 224 × 224, normalized with ImageNet's mean and standard deviation."
     )
     assert batch.notes == ()
     assert "shorter side is 128 pixels" in as_batch(photo(), size=112).preprocessing
@@ -221,10 +222,11 @@ def test_the_pixel_limit_holds_for_tensors_and_pictures() -> None:
 
 
 def test_tensors_that_are_no_images_are_refused() -> None:
-    for tensor in (torch.rand(5), torch.rand(1, 3, 4, 4, 4), torch.rand(3, 0, 4), torch.rand(0)):
+    shapes = [(), (5,), (0,), (3, 0, 4), (0, 3, 4, 4), (1, 1, 3, 4, 4, 4)]
+    for shape in shapes:
         fails(
-            lambda tensor=tensor: as_batch(tensor),  # type: ignore[misc]
-            ImageError, "must be real, (H, W), (C, H, W) or (N, C, H, W)", str(tuple(tensor.shape)),
+            lambda shape=shape: as_batch(torch.zeros(shape)),  # type: ignore[misc]
+            ImageError, "must be real, (H, W), (C, H, W), (N, C, H, W) or (N, C, T", str(shape),
         )  # fmt: skip
     fails(lambda: as_batch(torch.zeros(3, 4, 4, dtype=torch.complex64)), ImageError, "complex64")
     fails(lambda: as_batch(torch.zeros(3, 4, 4, device="meta")), ImageError, "meta device")
