@@ -160,7 +160,7 @@ def test_another_image_moves_the_view_and_keeps_the_place(widget: Recorded) -> N
     other = image_tensor() * 0.5
     widget.image = other
     together = [names for names in widget.updates() if "metadata" in names]
-    assert together == [{"metadata", "picture", "frame"}], "one message, so nothing can tear"
+    assert together == [{"metadata", "seen", "picture", "frame"}], "one message: nothing can tear"
     assert widget.metadata["generation"] == unpack(widget.frame).key.generation == 2
     assert (widget.layer, widget.channels) == ("second", [2])
     assert widget.image is other
