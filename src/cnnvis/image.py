@@ -317,28 +317,32 @@ def _show(
 def _waveforms(tensor: Tensor) -> tuple[list[Image.Image], str, tuple[str, ...]]:
     """Signals (N, C, L) drawn from left to right, a channel below the other, with words and notes."""
     channels, length = tensor.shape[1:]
-    values = tensor[:, :_LANES].to(torch.float64).cpu().numpy()
-    finite = np.isfinite(values)
+    values = tensor[:, :_LANES].to(torch.float64).cpu()
     notes = []
-    if not finite.all():
+    if not tensor.isfinite().all():
         count = int((~tensor.isfinite()).sum())
         notes.append(f"The input holds {count} values that are not finite; they are left out.")
     if channels > _LANES:
         notes.append(f"Of {channels} channels the picture shows the first {_LANES}.")
-    low, high = (float(f(values[finite])) if finite.any() else 0.0 for f in (np.min, np.max))
-    columns = min(length, _COLUMNS[1])
-    starts = np.arange(columns) * length // columns
-    depth = (high - values) / ((high - low) or 1.0) * (_LANE - 1)  # in pixels from a lane's top
+    if length < _COLUMNS[0]:  # steps: between its values a signal has none
+        values = torch.nn.functional.interpolate(values, _COLUMNS[0], mode="nearest")
+    signals = values.numpy()
+    finite = np.isfinite(signals)
+    low, high = (float(f(signals[finite])) if finite.any() else 0.0 for f in (np.min, np.max))
+    columns = min(signals.shape[2], _COLUMNS[1])
+    starts = np.arange(columns) * signals.shape[2] // columns
+    depth = (high - signals) / ((high - low) or 1.0) * (_LANE - 1)  # in pixels from a lane's top
     ends = []
     for extreme, none in ((np.minimum, np.inf), (np.maximum, -np.inf)):
-        end = extreme.reduceat(np.where(finite, depth, none), starts, axis=2)
-        # a line from column to column: each reaches as far as the next one's beginning
-        following = np.where(finite, depth, none)[:, :, starts[1:]]
-        end[:, :, :-1] = extreme(end[:, :, :-1], following)
-        ends.append(np.repeat(end, -(-_COLUMNS[0] // columns), axis=2)[:, :, None])
+        drawable = np.where(finite, depth, none)
+        end = extreme.reduceat(drawable, starts, axis=2)
+        # a line without gaps: each column reaches as far as the next one's beginning
+        own = end[:, :, :-1]
+        np.copyto(own, extreme(own, drawable[:, :, starts[1:]]), where=np.isfinite(own))
+        ends.append(end[:, :, None])
     rows = np.arange(_LANE)[:, None]
     drawn = (rows > ends[0] - 1) & (rows < ends[1] + 1)
-    pixels = np.where(drawn, 0, 255).astype(np.uint8).reshape(len(values), -1, drawn.shape[3])
+    pixels = np.where(drawn, 0, 255).astype(np.uint8).reshape(len(signals), -1, drawn.shape[3])
     shown = f"the picture draws it from left to right, {low:g} (bottom) to {high:g} (top)"
     return [Image.fromarray(lanes).convert("RGB") for lanes in pixels], shown, tuple(notes)
 

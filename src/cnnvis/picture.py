@@ -182,7 +182,8 @@ def _checked_path(path: str | os.PathLike[Any]) -> Path:
 
 def _read_file(file: Any) -> bytes:
     try:
-        start = file.tell() if file.seekable() else None
+        seekable = getattr(file, "seekable", None)
+        start = file.tell() if callable(seekable) and seekable() else None
         content = file.read(_MAX_BYTES + 1)  # a device's file would never end
         if start is not None:
             file.seek(start)
