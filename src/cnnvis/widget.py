@@ -137,9 +137,7 @@ class CNNVisWidget(anywidget.AnyWidget):
     ) -> None:
         self._lock = threading.RLock()  # messages can come on another thread while a cell runs
         self._generation = 0
-        self._settled = (
-            False  # while all is set at once, no observer of ours answers to a part of it
-        )
+        self._shown: tuple[Any, ...] | None = None  # what the frame is of; None: there is none
         self._image, self._model_inputs = image, inputs
         self._options: dict[str, Any] = {
             "transform": transform,
@@ -296,28 +294,19 @@ class CNNVisWidget(anywidget.AnyWidget):
 
     @traitlets.observe("layer")
     def _layer_changed(self, change: Any) -> None:
-        if self._settled:
-            with self.hold_sync():
-                self._set({"channels": [], "call": 0})
-                self._show()
-
-    @traitlets.observe("view")
-    def _view_changed(self, change: Any) -> None:
-        if self._settled:
+        with self.hold_sync():
+            self.channels, self.call = [], 0
             self._show()
 
-    @traitlets.observe("call")
-    def _call_changed(self, change: Any) -> None:
-        if self._settled and self.view == FEATURE_MAPS:  # filters are the same in every call
-            self._show()
+    @traitlets.observe("view", "call")
+    def _other_frame(self, change: Any) -> None:
+        self._show()
 
     @traitlets.observe("batch_index")
-    def _image_changed(self, change: Any) -> None:
-        if self._settled:
-            with self.hold_sync():
-                self._tell()
-                if self.view == FEATURE_MAPS:
-                    self._show()
+    def _other_image(self, change: Any) -> None:
+        with self.hold_sync():
+            self._tell()
+            self._show()
 
     def _name(self) -> str:
         """The shown layer's name in the model; on the wire it is cleaned."""
@@ -337,56 +326,52 @@ class CNNVisWidget(anywidget.AnyWidget):
                     self._publish()
                 except BaseException:
                     self._inspection, self._image, self._model_inputs, self._generation = before
+                    self._shown = None
                     for name, value in state.items():
                         with contextlib.suppress(Exception):  # of whoever observes it
-                            self._set({name: value})
+                            setattr(self, name, value)
                     raise
 
     def _publish(self) -> None:
         """Shows all of a new look; the frame and the metadata carry the same generation."""
         self._generation += 1
+        self._shown = None
         look = self.inspection
-        state: dict[str, Any] = {}
-        names = [clean(run.name) for run in look.layers]
-        if self.layer not in names:  # the model was changed
-            state |= {"layer": names[0], "channels": [], "call": 0}
-        else:
-            run = look.layer(self._name())
-            count = run.layer.out_channels
-            state["channels"] = [c for c in self.channels if count is None or c < count]
-            state["call"] = self.call if self.call < run.calls else 0
+        if self.layer not in [clean(run.name) for run in look.layers]:  # the model was changed
+            self.layer = clean(look.first.name)
+        run = look.layer(self._name())
+        count = run.layer.out_channels
+        self.channels = [each for each in self.channels if count is None or each < count]
+        if self.call >= run.calls:
+            self.call = 0
         if self.batch_index >= image_count(look):
-            state["batch_index"] = 0
-        state["metadata"] = describe(look, self._generation)
-        state["thumbnails"] = thumbnails(look)
-        self._set(state)
+            self.batch_index = 0
+        self.metadata = describe(look, self._generation)
+        self.thumbnails = thumbnails(look)
         self._tell()
         self._show()
 
-    def _set(self, state: dict[str, Any]) -> None:
-        """Sets traits that belong together; none of our observers answers to a part of them."""
-        self._settled = False
-        try:
-            for name, value in state.items():
-                setattr(self, name, value)
-        finally:
-            self._settled = True
-
     def _tell(self) -> None:
         """What the model saw and said of the picked image."""
+        if self._generation == 0:  # the widget is being made
+            return
         self.seen = seen(self.inspection, self.batch_index)
         self.picture = picture(self.inspection, self.batch_index)
 
     def _show(self) -> None:
-        """The frame of the current layer and view, or the reason why there is none."""
-        maps = self.view == FEATURE_MAPS
+        """The frame of what is picked, or the reason why there is none."""
+        # filters are the same in every call and for every image
+        which = (self.call, self.batch_index) if self.view == FEATURE_MAPS else (0, 0)
+        wanted = (self._generation, self.layer, self.view, *which)
+        if (
+            self._generation == 0 or wanted == self._shown
+        ):  # the widget is being made, or it is there
+            return
+        self._shown = None
+        call, image = which
         try:
             self.frame = self.inspection.frame(
-                self._name(),
-                self.view,
-                self.call if maps else 0,
-                image=self.batch_index if maps else 0,
-                generation=self._generation,
+                self._name(), self.view, call, image=image, generation=self._generation
             )
             self.problem = ""
         except BaseException as error:
@@ -397,6 +382,8 @@ class CNNVisWidget(anywidget.AnyWidget):
             )
             if not isinstance(error, Exception):  # an interrupt; all else nobody stands by to catch
                 raise
+        else:
+            self._shown = wanted
 
     @contextlib.contextmanager
     def _said_in_view(self) -> Iterator[Callable[[int, int], None]]:
