@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import random
 import zlib
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,6 +15,7 @@ import torch
 from tests.sweep.cheap import cheap_weights
 from tests.sweep.digest import Digest, digest, digests
 from tests.sweep.oracle import Call, Oracle, aliases_of, layers_of
+from tests.sweep.outside import Outside
 from tests.sweep.state import changed, state_of
 from tests.sweep.zoo import Case
 from torch import Tensor, nn
@@ -42,8 +44,10 @@ class Outcome:
         wrong: Calls that cnnvis took another value of, or none, each with what differs.
         structure: Names, kinds, counts and orders that differ.
         changed: What the looks changed: of the model, of the state around it, of what it computes.
+        own: What the model changes of itself whenever it runs, looked at or not; not in `changed`.
         bypassed: Layers that computed without being called, so that no hook can see it.
-        functional: How many convolutions without a module `inspect` lists besides.
+        outside: How many convolutions ran in no layer, called as functions.
+        outside_taken: How many of them `inspect` took; never another value than theirs.
         without_copy: How many calls are wrong if the tensors are kept that the hooks are given.
     """
 
@@ -57,8 +61,10 @@ class Outcome:
     wrong: list[str] = field(default_factory=list)
     structure: list[str] = field(default_factory=list)
     changed: list[str] = field(default_factory=list)
+    own: list[str] = field(default_factory=list)
     bypassed: list[str] = field(default_factory=list)
-    functional: int = 0
+    outside: int = 0
+    outside_taken: int = 0
     without_copy: int = 0
 
 
@@ -70,7 +76,7 @@ def check(case: Case) -> Outcome:
     outcome = Outcome(case.name, parameters=sum(p.numel() for p in model.parameters()))
     layers = cnnvis.find_layers(model)
     outcome.structure += _differences_of_lists(model, layers)
-    alone, output = _alone(case, model)
+    alone, output, outcome.own = _alone(case, model)
 
     with _Watched("capture", case, model, alone, output, outcome) as watched:
         found = cnnvis.capture(model, case.inputs(), layers)
@@ -109,7 +115,6 @@ def check(case: Case) -> Outcome:
         del look
     own = {name: calls for name, calls in taken.items() if name in layers_of(model)}
     outcome.wrong += [f"inspect: {text}" for text in differences(watched.oracle.calls, own)]
-    outcome.functional = len(names - layers_of(model).keys())
     outcome.structure += [
         f"inspect: {name} is not listed" for name in layers_of(model) if name not in names
     ]
@@ -118,7 +123,13 @@ def check(case: Case) -> Outcome:
         for name, calls in own.items()
         if [call.shape for call in calls] != shapes[name]
     ]
-    outcome.without_copy = len(wrong_without_copy(case, model, layers))
+    more = Counter(one for name in taken.keys() - own.keys() for one in taken[name])
+    outcome.outside_taken = more.total()
+
+    wrong, outside = without_copy(case, model, layers)
+    outcome.without_copy, outcome.outside = len(wrong), len(outside)
+    unknown = more - Counter(outside)
+    outcome.wrong += [f"inspect: took {one}, which no convolution gave" for one in unknown]
     return outcome
 
 
@@ -146,17 +157,23 @@ def differences(calls: Mapping[str, Sequence[Call]], taken: Taken) -> list[str]:
     return found
 
 
-def wrong_without_copy(case: Case, model: nn.Module, layers: Sequence[Layer]) -> list[str]:
-    """What is wrong if the very tensor that a hook is given is kept: a check of the check."""
+def without_copy(
+    case: Case, model: nn.Module, layers: Sequence[Layer]
+) -> tuple[list[str], list[Digest]]:
+    """What is wrong if the very tensor that a hook is given is kept: a check of the check.
+
+    Returns:
+        The differences, and beside them what convolutions in no layer gave.
+    """
 
     def keep(layer: Layer, output: Tensor) -> Tensor:
         return output.detach()
 
     _seed()
-    with Oracle(model) as oracle:
+    with Oracle(model) as oracle, Outside(oracle) as outside:
         found = cnnvis.capture(model, case.inputs(), layers, keep)
     taken = {name: list(map(digest, calls)) for name, calls in found.items()}
-    return differences(oracle.calls, taken)
+    return differences(oracle.calls, taken), outside.results
 
 
 def unsettle(model: nn.Module, *, odd: bool) -> None:
@@ -208,6 +225,7 @@ class _Watched:
         if error is not None:
             return
         found = changed(self._before, state_of(self._model))
+        found = [what for what in found if what not in self._outcome.own]
         if self.output != self._expected:
             found.append("the model's output")
         ran = self.oracle.calls
@@ -217,15 +235,20 @@ class _Watched:
         self._outcome.changed += [f"{self._label}: {what}" for what in found]
 
 
-def _alone(case: Case, model: nn.Module) -> tuple[Mapping[str, Sequence[Call]], list[Digest]]:
-    """What a copy of the model computes where cnnvis has no part in it."""
+def _alone(
+    case: Case, model: nn.Module
+) -> tuple[Mapping[str, Sequence[Call]], list[Digest], list[str]]:
+    """What a copy of the model computes, gives and changes where cnnvis has no part in it."""
     twin = copy.deepcopy(model)
     for module in twin.modules():
         module.training = False
     _seed()
+    before = state_of(twin)
     with Oracle(twin) as oracle, torch.no_grad():
         output = digests(twin(*case.inputs()))
-    return oracle.calls, output
+    # a look has to put back random states that a model moves, and may not put back what it caches
+    own = [what for what in changed(before, state_of(twin)) if not what.startswith("random: ")]
+    return oracle.calls, output, own
 
 
 def _differences_of_lists(model: nn.Module, layers: Sequence[Layer]) -> list[str]:

@@ -34,8 +34,17 @@ class Family:
 
     def line(self) -> str:
         """One line of JSON: the sums, and the words where there are any."""
-        sums = ("layers", "never_ran", "calls", "values", "telling", "functional", "without_copy")
-        words = ("wrong", "structure", "changed", "bypassed")
+        sums = (
+            "layers",
+            "never_ran",
+            "calls",
+            "values",
+            "telling",
+            "outside",
+            "outside_taken",
+            "without_copy",
+        )
+        words = ("wrong", "structure", "changed", "own", "bypassed")
         found = [asdict(outcome) for outcome in self.outcomes]
         row: dict[str, object] = {"family": self.family, "models": len(found)}
         row |= {key: sum(one[key] for one in found) for key in sums}

@@ -103,6 +103,11 @@ class Oracle:
             setattr(owner, method, original)
         self._patched.clear()
 
+    @property
+    def in_layer(self) -> bool:
+        """Whether a layer is computing right now."""
+        return bool(self._running)
+
     def _recording(self, original: Callable[..., Any]) -> Callable[..., Any]:
         # no parameter is called self: what reads the stack takes a frame's self for its module
         def recorded(module: nn.Module, *args: Any, **kwargs: Any) -> Any:

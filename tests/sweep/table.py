@@ -109,7 +109,6 @@ def _remarks(results: Sequence[Family]) -> str:
     outcomes = _outcomes(results)
     same = sum(o.calls - o.telling for o in outcomes)
     passed_by = {o.name: o.bypassed for o in outcomes if o.bypassed}
-    functional = {o.name: o.functional for o in outcomes if o.functional}
     lines = [
         f"- {same:,} of the calls gave nothing, one value throughout or numbers that are not finite: "
         "random weights do that.\n"
@@ -118,8 +117,18 @@ def _remarks(results: Sequence[Family]) -> str:
         lines.append(
             f"- {name} computes {', '.join(layers)} without calling it: no hook can see it.\n"
         )
-    for name, count in functional.items():
-        lines.append(f"- {name}: `inspect` lists {count} convolutions without a module besides.\n")
+    for outcome in outcomes:
+        if outcome.own:
+            own = ", ".join(outcome.own)
+            lines.append(
+                f"- {outcome.name} changes itself when it runs, looked at or not: {own}.\n"
+            )
+    functions = [(o.name, o.outside, o.outside_taken) for o in outcomes if o.outside]
+    for name, count, count_taken in functions:
+        lines.append(
+            f"- {name} computes {count} convolutions in no layer, by calling a function; "
+            f"`inspect` took {count_taken} of them.\n"
+        )
     return "## To know\n\n" + "".join(lines)
 
 
