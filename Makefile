@@ -1,6 +1,7 @@
 # make demo   the main job, on the shipped model and photograph: build/demo.html, no network needed
 # make test   everything: lint, types, TypeScript, Python, a real browser
 # make lab    JupyterLab with demo.ipynb          make lint    ruff, mypy, biome, tsc
+# make sweep  every torchvision model and timm family against an oracle: docs/sweep.md, ten minutes
 # make bench  how soon after the call the grid is painted
 # make clean  removes all that was made
 #
@@ -14,7 +15,7 @@ NPM := $(shell command -v npm || echo $(BIN)/npm)
 BUNDLE := src/cnnvis/static/widget.js
 JS := $(shell find js -type f) package.json package-lock.json esbuild.mjs tsconfig.json
 
-.PHONY: demo test test-js test-python lab lint format bench golden screenshots clean
+.PHONY: demo test test-js test-python lab lint format bench sweep golden screenshots clean
 
 demo: $(VENV)/.notebook $(BUNDLE)
 	mkdir -p build
@@ -55,6 +56,10 @@ golden: $(VENV)/.test
 bench: $(VENV)/.test $(BUNDLE)
 	$(BIN)/python tests/browser/chromium.py
 	$(BIN)/python benchmarks/first_paint.py
+
+# what is taken against what is computed, over all models; `make test` runs some of them
+sweep: $(VENV)/.test
+	$(BIN)/python -m tests.sweep
 
 # the pictures of the README
 screenshots: $(VENV)/.test $(BUNDLE)

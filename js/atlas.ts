@@ -3,6 +3,7 @@ import type { Frame } from "./frame.js";
 import type { Arrangement, Layout } from "./layout.js";
 import type { Range } from "./ranges.js";
 import { lookup, type Patch, rasterize, rasterizeColor } from "./raster.js";
+import type { Slice } from "./slice.js";
 
 /** Far below what browsers allow (a canvas beyond that stays blank without an error). */
 const MOST_SIDE = 4096;
@@ -16,6 +17,7 @@ export interface Page {
 /** What the pixels depend on. */
 export interface Look {
   readonly arrangement: Arrangement;
+  readonly slice: Slice;
   readonly colormap: NamedColormap;
   readonly range: Range | null;
 }
@@ -38,8 +40,9 @@ export function* pages(frame: Frame, layout: Layout, order: Int32Array, look: Lo
   const colors = lookup(frame, look.range, look.colormap, colorTable(look.colormap));
   for (const patch of cut(layout)) {
     const pixels = new Uint32Array(patch.width * patch.height);
-    if (look.arrangement === "color") rasterizeColor(frame, layout, order, look.range, patch, pixels);
-    else rasterize(frame, layout, order, colors, patch, pixels);
+    if (look.arrangement === "color")
+      rasterizeColor(frame, layout, order, look.slice, look.range, patch, pixels);
+    else rasterize(frame, layout, order, look.slice, colors, patch, pixels);
     yield { patch, pixels: new Uint8ClampedArray(pixels.buffer) };
   }
 }

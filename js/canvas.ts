@@ -1,7 +1,8 @@
 import { type Look, pages } from "./atlas.js";
-import type { Frame } from "./frame.js";
+import { type Frame, keyOf } from "./frame.js";
 import { type Layout, tileRect } from "./layout.js";
-import { drawMarks, type Palette, type Placement, visiblePositions } from "./marks.js";
+import { drawMarks, type Palette } from "./marks.js";
+import { type Placement, visiblePositions } from "./placement.js";
 import type { Patch } from "./raster.js";
 import { lookOf, type Scene } from "./scene.js";
 import { currentTransform, type Detail, isWanted, type State, type ViewerStore } from "./state.js";
@@ -65,9 +66,12 @@ export function createCanvas(store: ViewerStore, signal: AbortSignal): HTMLCanva
     canvas.dataset.transform = t === null ? "" : `${t.k},${t.x},${t.y}`;
     canvas.dataset.layer = frame?.layer ?? "";
     canvas.dataset.view = frame?.view ?? "";
+    canvas.dataset.call = String(frame?.call ?? "");
+    canvas.dataset.image = String(frame?.image ?? "");
+    canvas.dataset.slice = String(scene?.slice.at ?? "");
     canvas.dataset.generation = String(frame?.generation ?? "");
     canvas.dataset.state = status === "ready" && !shown ? "loading" : status;
-    const key = shown ? `${frame.layer}\n${frame.view}\n${frame.generation}` : "";
+    const key = shown ? keyOf(frame) : "";
     if (key !== "" && key !== painted) {
       performance.mark("cnnvis:painted", { detail: { layer: frame?.layer, view: frame?.view } });
     }

@@ -4,6 +4,7 @@ import { count, perAxis, times, withError } from "./format.js";
 import { codeAt, dequantize, errorOf, FILTERS, type Frame, type View } from "./frame.js";
 import type { Cell } from "./layout.js";
 import type { Scene } from "./scene.js";
+import { planeOf } from "./slice.js";
 import { bestOf, type State } from "./state.js";
 import type { Layer } from "./wire.js";
 
@@ -25,44 +26,68 @@ export function channelsText({ inChannels, outChannels }: Layer): string {
   return inChannels === null || outChannels === null ? "" : `${inChannels}→${outChannels}`;
 }
 
-/** The size of a map: the output's shape without batch and channels. */
-export function mapText({ outputShapes }: Layer): string {
-  const [shape] = outputShapes;
+/** The size of a call's maps: the output's shape without batch and channels. */
+export function mapText({ outputShapes }: Layer, call = 0): string {
+  const shape = outputShapes[call];
   return shape === undefined || shape.length < 3 ? "" : times(shape.slice(2));
 }
 
+/** `call 2 of 5`, with the size of the call's maps where sizes differ. */
+export function callText(layer: Layer, call: number): string {
+  const size = mapText(layer, call);
+  const differs = layer.outputShapes.some((_, other) => mapText(layer, other) !== size);
+  return `call ${call + 1} of ${layer.calls}${differs && size !== "" ? ` · ${size}` : ""}`;
+}
+
+/** What of the input a value depends on: `sees 43×43 px, every 8`; empty where nothing is said of it. */
+export function fieldText({ receptiveField: field, fieldReason }: Layer): string {
+  if (field === null) return fieldReason === "" ? "" : `receptive field unknown: ${fieldReason}`;
+  if (field.whole) return "sees the whole input";
+  if (field.size.length === 0) return "";
+  const unit = ["values", "samples", "px"][field.size.length] ?? "values";
+  const step = field.stride.some((each) => each !== 1) ? `, every ${perAxis(field.stride.map(short))}` : "";
+  return `sees ${times(field.size.map(short))} ${unit}${step}`;
+}
+
+/** What the numbers of a layer are, and where: `float32 on cpu`. */
+export function storageText({ dtype, device }: Layer): string {
+  return [dtype, device === "" ? "" : `on ${device}`].filter(Boolean).join(" ");
+}
+
 /** All that is known of a layer, in one line. */
-export function layerText(layer: Layer): string {
+export function layerText(layer: Layer, call = 0): string {
   return [
     [layer.type, kernelText(layer)].filter(Boolean).join(" "),
     channelsText(layer),
-    mapText(layer),
+    mapText(layer, call),
+    layer.receptiveField === null ? "" : fieldText(layer),
     layer.parameters > 0 ? `${count(layer.parameters)} parameters` : "",
-    layer.macs === null ? "" : `${count(layer.macs)} multiply-adds`,
-    layer.calls > 1 ? `first of ${layer.calls} calls` : "",
+    layer.macs === null || !layer.ran ? "" : `${count(layer.macs)} multiply-adds`,
   ]
     .filter(Boolean)
     .join(" · ");
 }
 
 /** Where a value is: `channel 12 · row 40 · column 7`. */
-export function placeText({ frame, order, arrangement }: Scene, layer: Layer | null, cell: Cell): string {
+export function placeText(
+  { frame, order, arrangement, slice }: Scene,
+  layer: Layer | null,
+  cell: Cell,
+): string {
   const channel = frame.channels[order[cell.position]];
   const parts = [`${tileWord(frame.view)} ${channel}`];
-  if (frame.view === FILTERS) {
-    if (arrangement !== "color") parts.push(...kernelPlace(layer, channel, cell.plane));
-  } else if (frame.shape.planes > 1) {
-    parts.push(`depth ${cell.plane}`);
-  }
+  if (frame.view === FILTERS && arrangement !== "color") parts.push(kernelPlace(layer, channel, cell.plane));
+  if (slice.depth > 1) parts.push(`depth ${slice.at + 1} of ${slice.depth}`);
   if (frame.shape.height > 1) parts.push(`row ${cell.row}`);
   parts.push(`column ${cell.column}`);
   return parts.join(" · ");
 }
 
 /** The value there, with how far it can be off; three of them for a filter that is shown in color. */
-export function valueText(state: Readonly<State>, { frame, order, arrangement }: Scene, cell: Cell): string {
+export function valueText(state: Readonly<State>, scene: Scene, cell: Cell): string {
+  const { frame, order, arrangement, slice } = scene;
   const best = bestOf(state, frame, order[cell.position]);
-  const at = (plane: number) => numberText(best.frame, best.tile, plane, cell);
+  const at = (plane: number) => numberText(best.frame, best.tile, planeOf(slice, plane), cell);
   const value = arrangement === "color" ? colorText([at(0), at(1), at(2)]) : `value ${at(cell.plane)}`;
   const { factor } = best.frame;
   return factor > 1 ? `${value} · mean of ${blockText(best.frame)}` : value;
@@ -86,13 +111,14 @@ function numberText(frame: Frame, tile: number, plane: number, { row, column }: 
   return Number.isNaN(value) ? "not finite" : withError(value, errorOf(frame, tile));
 }
 
-/** Which input channel a kernel reads, and which slice in depth it is. */
-function kernelPlace(layer: Layer | null, channel: number, plane: number): string[] {
-  const [, inputs, depth] = layer?.filtersShape ?? [];
-  const slices = (layer?.filtersShape?.length ?? 0) === 5 ? depth : 1;
-  const own = Math.floor(plane / slices);
+/** Which input channel a kernel reads. */
+function kernelPlace(layer: Layer | null, channel: number, own: number): string {
+  const [, inputs] = layer?.filtersShape ?? [];
   const group = layer?.outChannels ? Math.floor((channel * layer.groups) / layer.outChannels) : 0;
-  const parts = [`input channel ${group * (inputs ?? 0) + own}`];
-  if (slices > 1) parts.push(`depth ${plane % slices}`);
-  return parts;
+  return `input channel ${group * (inputs ?? 0) + own}`;
+}
+
+/** A size in pixels may be a fraction where the image was resized on the way. */
+function short(size: number): number {
+  return Number(size.toFixed(1));
 }

@@ -1,5 +1,5 @@
 import { Cache } from "./cache.js";
-import { type Frame, tileSize } from "./frame.js";
+import { type Frame, keyOf, tileSize } from "./frame.js";
 import { positionsIn } from "./layout.js";
 import type { Source } from "./source.js";
 import { currentTransform, type Detail, isWanted, type State, type ViewerStore } from "./state.js";
@@ -48,9 +48,10 @@ export function followDetail(store: ViewerStore, source: Source, signal: AbortSi
       mine.abort(new Error("no answer"));
     }, PATIENCE);
     try {
-      const { layer, view, call } = frame;
-      const answer = await source.detail({ layer, view, call, channels, factor: 1 }, mine.signal);
-      if (of !== frame || mine.signal.aborted) return;
+      const { layer, view, call, image } = frame;
+      const answer = await source.detail({ layer, view, call, image, channels, factor: 1 }, mine.signal);
+      // An answer out of another look is none: its values are not those that are shown.
+      if (of !== frame || mine.signal.aborted || keyOf(answer) !== keyOf(frame)) return;
       for (const channel of channels) refused.add(channel);
       answer.channels.forEach((channel, tile) => {
         refused.delete(channel);

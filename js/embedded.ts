@@ -1,30 +1,39 @@
-import { type Arrival, arrivalOf, type FrameKey, type Source } from "./source.js";
-import { readTraits, type Synced } from "./wire.js";
+import { FILTERS, type FrameKey, keyOf } from "./frame.js";
+import { type Arrival, arrivalOf, type Source } from "./source.js";
+import { type Choice, pythonName, readTraits, type Synced } from "./wire.js";
 
-/** What a report page holds; `frames` maps "<index of the layer>/<view>/<call>" to base64 of gzipped frames. */
+/**
+ * What a report page holds, of one image of the batch; `frames` maps "<index of the layer>/<view>/<call>" to base64
+ * of gzipped frames.
+ */
 export interface Embedded {
   readonly metadata: unknown;
+  readonly seen: unknown;
   readonly picture: string;
   readonly state: Record<string, unknown>;
   readonly frames: Record<string, string>;
 }
 
 /** A source that has all it will ever have: a report, frozen from one look at a model. */
-export function embeddedSource({ metadata, picture, state, frames }: Embedded): Source {
-  const values: Record<string, unknown> = { ...state, metadata, picture, problem: "" };
+export function embeddedSource({ metadata, seen, picture, state, frames }: Embedded): Source {
+  const values: Record<string, unknown> = { ...state, metadata, seen, picture, problem: "" };
   const changeListeners = new Set<(patch: Partial<Synced>) => void>();
   const frameListeners = new Set<(arrival: Arrival) => void>();
 
   const read = () => readTraits((name) => values[name]);
-  const names = read().metadata.layers.map((layer) => layer.name);
+  const opened = read();
+  const indices = new Map(opened.metadata.layers.map(({ name }, index) => [name, index]));
+  let asked = "";
 
-  async function load({ layer, view, call }: FrameKey): Promise<Arrival> {
-    const key = `${names.indexOf(layer)}/${view}/${call}`;
-    if (!Object.hasOwn(frames, key)) {
-      return { failure: "This report does not hold this view of the layer.", absent: true };
-    }
+  const nameOf = ({ layer, view, call }: FrameKey) =>
+    `${indices.get(layer)}/${view}/${view === FILTERS ? 0 : call}`;
+  const holds = (key: FrameKey) =>
+    (key.view === FILTERS || key.image === opened.seen.image) && Object.hasOwn(frames, nameOf(key));
+
+  async function load(key: FrameKey): Promise<Arrival> {
+    if (!holds(key)) return { failure: "This report does not hold this view of the layer.", absent: true };
     try {
-      return arrivalOf(await gunzip(frames[key]));
+      return arrivalOf(await gunzip(frames[nameOf(key)]));
     } catch {
       return { failure: "This part of the report is damaged and cannot be read.", absent: false };
     }
@@ -33,15 +42,18 @@ export function embeddedSource({ metadata, picture, state, frames }: Embedded): 
   return {
     live: false,
     read,
-    choose(choice) {
-      Object.assign(values, choice);
+    holds,
+    choose(choice: Choice) {
+      for (const [name, value] of Object.entries(choice)) values[pythonName(name)] = value;
       for (const listener of changeListeners) listener(choice);
     },
     onChange: (listener, signal) => add(changeListeners, listener, signal),
     want(key) {
+      const mine = keyOf(key);
+      asked = mine;
       void load(key).then((arrival) => {
         // A failure is about what was asked for; by now something else may be wanted.
-        if (!("frame" in arrival) && (values.layer !== key.layer || values.view !== key.view)) return;
+        if (!("frame" in arrival) && asked !== mine) return;
         for (const listener of frameListeners) listener(arrival);
       });
     },

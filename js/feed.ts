@@ -1,7 +1,7 @@
 import { Cache } from "./cache.js";
-import { FEATURE_MAPS, FILTERS, type Frame } from "./frame.js";
+import { FEATURE_MAPS, FILTERS, type Frame, keyOf } from "./frame.js";
 import type { Source } from "./source.js";
-import { currentLayer, keyOf, type State, type ViewerStore, wanted } from "./state.js";
+import { currentLayer, type State, type ViewerStore, wanted } from "./state.js";
 
 /** Bytes of frames that a view keeps, to draw a layer seen before at once. */
 const BUDGET = 48 * 2 ** 20;
@@ -20,7 +20,8 @@ export function feed(store: ViewerStore, source: Source, signal: AbortSignal): v
     const { state } = store;
     clearTimeout(waiting);
     const key = wanted(state);
-    const frame = cache.get(keyOf(key));
+    asked = keyOf(key);
+    const frame = cache.get(asked);
     if (frame !== undefined) {
       store.set({ frame, status: { kind: "ready" }, quiet: false });
       return;
@@ -48,7 +49,17 @@ export function feed(store: ViewerStore, source: Source, signal: AbortSignal): v
       store.set({ frame: null, status: { kind: arrival.absent ? "empty" : "error", text: arrival.failure } });
     }
   }, signal);
-  store.on(["metadata", "layer", "view"], showWanted, signal);
+  let asked = "";
+  store.on(
+    ["metadata", "layer", "view", "call", "batchIndex"],
+    () => {
+      // Another call or image of filters is the same frame: nothing to show anew.
+      const key = keyOf(wanted(store.state));
+      if (key !== asked || store.state.status.kind !== "ready" || impossible(store.state) !== null)
+        showWanted();
+    },
+    signal,
+  );
   // With a problem, Python sends no frame; the banner says what it is.
   store.on(
     ["problem"],

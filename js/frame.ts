@@ -13,6 +13,20 @@ export class FrameError extends Error {
   override name = "FrameError";
 }
 
+/** Which frame: of one look at the model, one layer in one view, one of its calls, one image of the batch. */
+export interface FrameKey {
+  readonly generation: number;
+  readonly layer: string;
+  readonly view: View;
+  readonly call: number;
+  readonly image: number;
+}
+
+/** The same text for keys of the same frame: filters are the same in every call and for every image. */
+export function keyOf({ generation, layer, view, call, image }: FrameKey): string {
+  return JSON.stringify([generation, layer, view, ...(view === FILTERS ? [] : [call, image])]);
+}
+
 /** The sizes of a layer's tiles at full resolution. */
 export interface Shape {
   readonly tiles: number;
@@ -24,13 +38,7 @@ export interface Shape {
 export type Statistic = "mean" | "std" | "zeros" | "nonfinite";
 
 /** One layer in one view. What is indexed by `tile` counts the tiles of this frame, not the layer's channels. */
-export interface Frame {
-  readonly layer: string;
-  readonly view: View;
-  readonly call: number;
-  readonly generation: number;
-  /** The index of the image in the batch. */
-  readonly image: number;
+export interface Frame extends FrameKey {
   readonly shape: Shape;
   /** Each code is the mean of `factor` x `factor` values. */
   readonly factor: number;

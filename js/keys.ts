@@ -3,7 +3,10 @@ import { pickedPositions, revealing } from "./scene.js";
 import type { Source } from "./source.js";
 import { isWanted, type ViewerStore } from "./state.js";
 
-/** Keys of the canvas: arrows move the picked tile, + and - zoom, 0 shows all, Escape picks nothing. */
+/**
+ * Keys of the canvas: arrows move the picked tile, + and - zoom, 0 shows all, [ and ] go through the slices in
+ * depth, Escape picks nothing.
+ */
 export function addKeys(
   canvas: HTMLCanvasElement,
   store: ViewerStore,
@@ -27,6 +30,13 @@ export function addKeys(
     if (t !== null) motion.goTo(t);
   }
 
+  function sliceBy(step: number): void {
+    const { scene } = store.state;
+    if (scene === null) return;
+    const { at, depth } = scene.slice;
+    store.set({ slice: Math.min(Math.max(at + step, 0), depth - 1) });
+  }
+
   const actions: Record<string, () => void> = {
     ArrowLeft: () => moveBy(() => -1),
     ArrowRight: () => moveBy(() => 1),
@@ -39,12 +49,17 @@ export function addKeys(
     "=": () => motion.zoomBy(1.5),
     "-": () => motion.zoomBy(1 / 1.5),
     "0": () => motion.fit(),
+    "[": () => sliceBy(-1),
+    "]": () => sliceBy(1),
   };
 
   canvas.addEventListener(
     "keydown",
     (event) => {
-      if (event.ctrlKey || event.metaKey || event.altKey || !Object.hasOwn(actions, event.key)) return;
+      // Many keyboards have brackets on AltGr, which comes as Ctrl with Alt.
+      const bracket = event.key === "[" || event.key === "]";
+      if (!bracket && (event.ctrlKey || event.metaKey || event.altKey)) return;
+      if (!Object.hasOwn(actions, event.key)) return;
       event.preventDefault();
       event.stopPropagation();
       actions[event.key]();

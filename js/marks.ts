@@ -1,4 +1,6 @@
-import { cellRect, type Layout, planeRect, positionsIn, type Rect, tileRect } from "./layout.js";
+import { drawHatch } from "./hatch.js";
+import { cellRect, planeRect, type Rect, tileRect } from "./layout.js";
+import { onScreen, type Placement, visiblePositions } from "./placement.js";
 import { pickedPositions, type Scene } from "./scene.js";
 import { isWanted, type State } from "./state.js";
 
@@ -6,16 +8,6 @@ export interface Palette {
   readonly accent: string;
   readonly casing: string;
   readonly ink: string;
-}
-
-/** Device pixels per cell and the offset: a transform as the canvas needs it. */
-export interface Placement {
-  readonly k: number;
-  readonly x: number;
-  readonly y: number;
-  readonly ratio: number;
-  readonly width: number;
-  readonly height: number;
 }
 
 /** Outlines and labels: all that lies over the picture. */
@@ -30,6 +22,7 @@ export function drawMarks(
   const { ratio } = place;
   const picked = pickedPositions(scene, state.channels);
   const hover = isWanted(scene.frame, state) ? state.hover : null;
+  drawHatch(context, state, scene, place);
   drawLabels(context, scene, place, palette, picked);
   const outline = (rect: Rect, color: string, width: number) => {
     strokeAround(context, onScreen(rect, place), palette.casing, (width + 2) * ratio, width * ratio);
@@ -85,14 +78,6 @@ function drawLabels(
     context.fillStyle = palette.ink;
     context.fillText(text, x + (isOutside ? 0 : 3 * ratio), y + height / 2 + 0.5 * ratio);
   }
-}
-
-export function visiblePositions(layout: Layout, { k, x, y, width, height }: Placement): number[] {
-  return positionsIn(layout, { x: -x / k, y: -y / k, width: width / k, height: height / k });
-}
-
-function onScreen(rect: Rect, { k, x, y }: Placement): Rect {
-  return { x: rect.x * k + x, y: rect.y * k + y, width: rect.width * k, height: rect.height * k };
 }
 
 /** A line of `width` device pixels just outside of a rectangle, centered `offset / 2` away from it. */

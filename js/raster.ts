@@ -2,6 +2,7 @@ import { isDiverging, type NamedColormap, NONFINITE, pixel } from "./colormaps.j
 import type { Frame } from "./frame.js";
 import { type Layout, planeRect, positionsIn } from "./layout.js";
 import type { Range } from "./ranges.js";
+import { planeOf, type Slice } from "./slice.js";
 
 /**
  * A part of the world as pixels: pixel (i, j) shows the value at ((i + x) grain, (j + y) grain). Its corner, not
@@ -58,6 +59,7 @@ export function rasterize(
   frame: Frame,
   layout: Layout,
   order: Int32Array,
+  slice: Slice,
   colors: Lookup,
   patch: Patch,
   out: Uint32Array,
@@ -71,7 +73,7 @@ export function rasterize(
     const tile = order[position];
     table = colors(tile);
     for (let plane = 0; plane < layout.planes; plane++) {
-      rasterizePlane(frame, layout, position, tile, plane, patch, put);
+      rasterizePlane(frame, layout, position, plane, tile, planeOf(slice, plane), patch, put);
     }
   }
 }
@@ -85,21 +87,23 @@ export function rasterizeColor(
   frame: Frame,
   layout: Layout,
   order: Int32Array,
+  slice: Slice,
   shared: Range | null,
   patch: Patch,
   out: Uint32Array,
 ): void {
-  const planeSize = frame.codeHeight * frame.codeWidth;
+  // From the code of red to those of green and blue.
+  const next = frame.codeHeight * frame.codeWidth * slice.depth;
   const { codes } = frame;
   for (const position of positionsIn(layout, worldOf(layout, patch))) {
     const tile = order[position];
     const most = frame.bounds[2 * tile + 1];
     const gain = shared === null ? (most > 0 ? 1 : 0) : shared.hi > 0 ? most / shared.hi : 0;
     const level = (code: number) => Math.round(127.5 + ((code - 128) / 127) * 127.5 * gain);
-    rasterizePlane(frame, layout, position, tile, 0, patch, (o, index) => {
+    rasterizePlane(frame, layout, position, 0, tile, planeOf(slice, 0), patch, (o, index) => {
       const r = codes[index];
-      const g = codes[index + planeSize];
-      const b = codes[index + 2 * planeSize];
+      const g = codes[index + next];
+      const b = codes[index + 2 * next];
       out[o] = r === 0 || g === 0 || b === 0 ? NONFINITE_PIXEL : pixel(level(r), level(g), level(b));
     });
   }
@@ -116,11 +120,15 @@ export function worldOf(layout: Layout, { x, y, width, height }: Patch): Patch {
   };
 }
 
-/** Calls `put` for each pixel of a patch whose corner lies in a plane, with the indices of pixel and code. */
+/**
+ * Calls `put` for each pixel of a patch whose corner lies in a plane of the layout, with the indices of the pixel
+ * and of its code in a plane of a tile.
+ */
 function rasterizePlane(
   frame: Frame,
   layout: Layout,
   position: number,
+  shown: number,
   tile: number,
   plane: number,
   patch: Patch,
@@ -128,7 +136,7 @@ function rasterizePlane(
 ): void {
   const { grain, rowHeight } = layout;
   const { codeWidth, codeHeight, factor } = frame;
-  const rect = planeRect(layout, position, plane);
+  const rect = planeRect(layout, position, shown);
   const left = Math.max(0, Math.ceil(rect.x / grain.width) - patch.x);
   const right = Math.min(patch.width, Math.ceil((rect.x + rect.width) / grain.width) - patch.x);
   const top = Math.max(0, Math.ceil(rect.y / grain.height) - patch.y);

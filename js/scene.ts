@@ -4,8 +4,9 @@ import { FILTERS, type Frame } from "./frame.js";
 import { type Arrangement, arrange, type Layout, tileRect } from "./layout.js";
 import { order, positions } from "./order.js";
 import { layerRange, sharedRange } from "./ranges.js";
+import { type Slice, sliced } from "./slice.js";
 import type { State, Viewport } from "./state.js";
-import { areColorFilters, currentTransform } from "./state.js";
+import { areColorFilters, currentTransform, sliceOf } from "./state.js";
 import { apply, clamp, fitting, invert, type Limits, type Point, type Transform } from "./transform.js";
 
 /** CSS pixels around the picture when all of it is shown. */
@@ -17,6 +18,7 @@ const LARGEST_CELL = 80;
 export interface Scene {
   readonly frame: Frame;
   readonly arrangement: Arrangement;
+  readonly slice: Slice;
   readonly layout: Layout;
   /** The tile at each position, and the position of each tile. */
   readonly order: Int32Array;
@@ -30,11 +32,12 @@ export function nextScene(state: Readonly<State>): { scene: Scene | null; transf
   if (frame === null || frame.tiles === 0 || !(viewport.width > 0 && viewport.height > 0)) {
     return { scene: null, transform: last === null ? transform : null };
   }
-  const arrangement = arrangementOf(frame, state);
+  const slice = sliceOf(frame, state);
+  const arrangement = arrangementOf(frame, slice, state);
   // Who has zoomed in looks at a tile, not at the whole: then its neighbors stay where they are.
   const stays = last !== null && transform !== null && isSamePlace(last.frame, frame);
   const layout = arrange(
-    frame.shape,
+    sliced(frame.shape, slice),
     frame.tiles,
     frame.factor,
     arrangement,
@@ -47,13 +50,14 @@ export function nextScene(state: Readonly<State>): { scene: Scene | null; transf
     kMax: LARGEST_CELL,
   };
   const order_ = order(frame, sort);
-  const scene = { frame, arrangement, layout, order: order_, positions: positions(order_), limits };
+  const scene = { frame, arrangement, slice, layout, order: order_, positions: positions(order_), limits };
   return { scene, transform: stays ? recenter(transform, last.limits.viewport as Viewport, limits) : null };
 }
 
-export function lookOf({ frame, arrangement }: Scene, { colormap, scale }: Readonly<State>): Look {
+export function lookOf({ frame, arrangement, slice }: Scene, { colormap, scale }: Readonly<State>): Look {
   return {
     arrangement,
+    slice,
     colormap: resolveColormap(colormap, frame.view, scale),
     range:
       arrangement === "color" && scale !== "channel" ? layerRange(frame, true) : sharedRange(frame, scale),
@@ -102,9 +106,9 @@ function shift(start: number, length: number, room: number): number {
   return over > 0 ? -Math.min(over, start - PADDING) : 0;
 }
 
-function arrangementOf(frame: Frame, state: Readonly<State>): Arrangement {
+function arrangementOf(frame: Frame, slice: Slice, state: Readonly<State>): Arrangement {
   if (areColorFilters(frame, state)) return "color";
-  return frame.view === FILTERS && frame.shape.planes > 1 ? "mosaic" : "grid";
+  return frame.view === FILTERS && sliced(frame.shape, slice).planes > 1 ? "mosaic" : "grid";
 }
 
 function isSamePlace(a: Frame, b: Frame): boolean {

@@ -1,3 +1,10 @@
+import type { Choice } from "./wire.js";
+
+/** Another layer: its first call, and no channel picked, since those are a layer's. */
+export function pickLayer(layer: string): Choice {
+  return { layer, call: 0, channels: [] };
+}
+
 /** The picked channels after a click on one: it alone, or none when it was; `extend` adds and removes it. */
 export function pick(channels: readonly number[], channel: number, extend: boolean): number[] {
   const picked = channels.includes(channel);

@@ -1,10 +1,11 @@
 import type { AnyModel } from "@anywidget/types";
-import { type Frame, FrameError, parseFrame, type View } from "./frame.js";
+import { type Frame, FrameError, type FrameKey, keyOf, parseFrame } from "./frame.js";
 import {
   type Choice,
   type DetailRequest,
   detailMessage,
   FRAME,
+  pythonName,
   readAnswer,
   readBytes,
   readTrait,
@@ -12,14 +13,6 @@ import {
   SYNCED,
   type Synced,
 } from "./wire.js";
-
-/** Which frame: of one layer, in one view, of one of the layer's calls, of one look at the model. */
-export interface FrameKey {
-  readonly generation: number;
-  readonly layer: string;
-  readonly view: View;
-  readonly call: number;
-}
 
 /** A frame that came, or why none will come for what is wanted now. */
 export type Arrival = { readonly frame: Frame } | { readonly failure: string; readonly absent: boolean };
@@ -32,6 +25,8 @@ export interface Source {
   /** Says what the user chose. The change comes back through `onChange`, as Python's own changes do. */
   choose(choice: Choice): void;
   onChange(listener: (patch: Partial<Synced>) => void, signal: AbortSignal): void;
+  /** Whether the frame can be had: a page holds only some calls, and one image. */
+  holds(key: FrameKey): boolean;
   /** Asks for a frame, which arrives at `onFrame`. */
   want(key: FrameKey): void;
   onFrame(listener: (arrival: Arrival) => void, signal: AbortSignal): void;
@@ -49,7 +44,7 @@ export function arrivalOf(bytes: Uint8Array): Arrival {
   }
 }
 
-/** A kernel behind an anywidget model: it follows the traits `layer` and `view` by setting `frame`. */
+/** A kernel behind an anywidget model: it follows what is chosen there by setting `frame`. */
 export function liveSource(model: AnyModel): Source {
   function currentFrame(): Arrival | null {
     const bytes = readBytes(model.get(FRAME));
@@ -64,21 +59,28 @@ export function liveSource(model: AnyModel): Source {
     read: () => readTraits((name) => model.get(name)),
 
     choose(choice) {
-      for (const [name, value] of Object.entries(choice)) model.set(name, value);
+      for (const [name, value] of Object.entries(choice)) model.set(pythonName(name), value);
       model.save_changes();
     },
 
     onChange(listener, signal) {
       for (const name of SYNCED) {
-        listen(model, `change:${name}`, () => listener({ [name]: readTrait(name, model.get(name)) }), signal);
+        const trait = pythonName(name);
+        listen(
+          model,
+          `change:${trait}`,
+          () => listener({ [name]: readTrait(name, model.get(trait)) }),
+          signal,
+        );
       }
     },
 
-    want({ layer, view }) {
+    holds: () => true,
+
+    want(key) {
       // The kernel knows from the traits. The frame may also be here already, when it was not the news.
       const arrival = currentFrame();
-      if (arrival === null || !("frame" in arrival)) return;
-      if (arrival.frame.layer !== layer || arrival.frame.view !== view) return;
+      if (arrival === null || !("frame" in arrival) || keyOf(arrival.frame) !== keyOf(key)) return;
       for (const listener of frameListeners) listener(arrival);
     },
 

@@ -1,7 +1,8 @@
-import { FILTERS, type Frame } from "./frame.js";
+import { FEATURE_MAPS, FILTERS, type Frame, type FrameKey, keyOf } from "./frame.js";
 import type { Cell } from "./layout.js";
 import type { Scene } from "./scene.js";
-import type { FrameKey } from "./source.js";
+import { depthOf, type Slice } from "./slice.js";
+import type { Source } from "./source.js";
 import { Store } from "./store.js";
 import type { Appearance } from "./theme.js";
 import type { Transform } from "./transform.js";
@@ -29,6 +30,8 @@ export interface Local {
   readonly scene: Scene | null;
   /** Where the user moved the picture; null while all of it is shown. */
   readonly transform: Transform | null;
+  /** Which slice of what has a depth, from 0; layers with fewer show their last. */
+  readonly slice: number;
   /** The value under the pointer. */
   readonly hover: Cell | null;
   /** Full-resolution frames by channel, of what is on the screen. */
@@ -55,6 +58,7 @@ export function viewerStore(synced: Synced): ViewerStore {
     viewport: { width: 0, height: 0, ratio: 1 },
     scene: null,
     transform: null,
+    slice: 0,
     hover: null,
     details: new Map(),
     quiet: false,
@@ -66,17 +70,13 @@ export function currentLayer({ metadata, layer }: Readonly<State>): Layer | null
   return metadata.layers.find(({ name }) => name === layer) ?? null;
 }
 
-/** The frame that the shared state asks for. Later calls of a layer are not shown yet. */
-export function wanted({ metadata, layer, view }: Readonly<State>): FrameKey {
-  return { generation: metadata.generation, layer, view, call: 0 };
+/** The frame that the shared state asks for. */
+export function wanted({ metadata, layer, view, call, batchIndex }: Readonly<State>): FrameKey {
+  return { generation: metadata.generation, layer, view, call, image: batchIndex };
 }
 
 export function isWanted(frame: Frame, state: Readonly<State>): boolean {
   return keyOf(frame) === keyOf(wanted(state));
-}
-
-export function keyOf({ generation, layer, view, call }: FrameKey): string {
-  return JSON.stringify([generation, layer, view, call]);
 }
 
 /** The best that is known of a tile of the current frame: its detail, or the frame itself. */
@@ -95,7 +95,21 @@ export function currentTransform({ transform, scene }: Readonly<State>): Transfo
 
 /** Filters of the first convolution, over the three channels of an image, are pictures in color. */
 export function areColorFilters(frame: Frame, { metadata }: Readonly<State>): boolean {
-  if (frame.view !== FILTERS || frame.shape.planes !== 3) return false;
+  if (frame.view !== FILTERS) return false;
   const first = metadata.layers.find(({ kind }) => kind === "conv");
-  return first?.name === frame.layer && first.inChannels === 3 && first.filtersShape?.length === 4;
+  if (first?.name !== frame.layer || first.inChannels !== 3) return false;
+  const [, inputs, ...kernel] = first.filtersShape ?? [];
+  return inputs === 3 && kernel.length >= 2;
+}
+
+/** The slice of a frame that is shown: the one asked for, or the last where there are fewer. */
+export function sliceOf(frame: Frame, { metadata, slice }: Readonly<State>): Slice {
+  const layer = metadata.layers.find(({ name }) => name === frame.layer);
+  const depth = depthOf(frame, layer?.filtersShape ?? []);
+  return { depth, at: Math.min(slice, depth - 1) };
+}
+
+/** Whether the source has the feature maps of the current layer for an image, or for one of its calls. */
+export function isHeld(source: Source, state: Readonly<State>, image: number, call = state.call): boolean {
+  return source.holds({ ...wanted(state), view: FEATURE_MAPS, image, call });
 }

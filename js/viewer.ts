@@ -9,6 +9,7 @@ import { inspectorPanel } from "./panels/inspector.js";
 import { layersPanel } from "./panels/layers.js";
 import { legendPanel } from "./panels/legend.js";
 import { bannerPanel, messagePanel, quietPanel } from "./panels/notice.js";
+import { progressPanel } from "./panels/progress.js";
 import { readoutPanel } from "./panels/readout.js";
 import { toolbarPanel } from "./panels/toolbar.js";
 import { nextScene } from "./scene.js";
@@ -32,7 +33,11 @@ export function mountViewer({ root, store, source, signal, fill = false }: Viewe
   root.classList.toggle("cnnvis-fill", fill);
 
   // Before all that shows a scene, so that no panel sees a frame without the scene that belongs to it.
-  store.on(["frame", "sort", "viewport", "metadata"], () => store.set(nextScene(store.state)), signal);
+  store.on(
+    ["frame", "sort", "viewport", "metadata", "slice"],
+    () => store.set(nextScene(store.state)),
+    signal,
+  );
 
   const canvas = createCanvas(store, signal);
   canvas.tabIndex = 0;
@@ -47,7 +52,7 @@ export function mountViewer({ root, store, source, signal, fill = false }: Viewe
       { class: "cnnvis-app" },
       bannerPanel(store, signal),
       layersPanel(store, source, signal),
-      inspectorPanel(store, signal),
+      inspectorPanel(store, source, signal),
       element(
         "section",
         { class: "cnnvis-main", "aria-label": "Layer" },
@@ -57,6 +62,7 @@ export function mountViewer({ root, store, source, signal, fill = false }: Viewe
           { class: "cnnvis-stage" },
           canvas,
           element("div", { class: "cnnvis-progress", "aria-hidden": "true" }),
+          progressPanel(store, signal),
           messagePanel(store, signal),
           quietPanel(store, signal),
         ),

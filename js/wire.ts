@@ -30,7 +30,37 @@ export interface Layer {
   readonly calls: number;
   readonly outputShapes: readonly (readonly number[])[];
   readonly filtersShape: readonly number[] | null;
-  readonly notes: readonly string[];
+  /** What of the image one value depends on; null where that is not known, and why. */
+  readonly receptiveField: ReceptiveField | null;
+  readonly fieldReason: string;
+  readonly dtype: string;
+  readonly device: string;
+  /** The operation that overwrites the output later on; empty when none does. */
+  readonly inPlace: string;
+  /** A convolution that was called as a function: there is no module. */
+  readonly functional: boolean;
+}
+
+/** In pixels of the image, one entry for each of its axes. */
+export interface ReceptiveField {
+  readonly size: readonly number[];
+  readonly stride: readonly number[];
+  readonly start: readonly number[];
+  /** It is the whole image, wherever the value is. */
+  readonly whole: boolean;
+}
+
+/** What the view has to say of a layer, or of the whole look (null): a short word and a sentence. */
+export interface Note {
+  readonly layer: string | null;
+  readonly kind: string;
+  readonly text: string;
+}
+
+/** What the model said of one image of the batch. */
+export interface Seen {
+  readonly image: number;
+  readonly predictions: readonly { readonly label: string; readonly probability: number }[];
 }
 
 export interface Metadata {
@@ -40,18 +70,31 @@ export interface Metadata {
   readonly generation: number;
   readonly model: string;
   readonly layers: readonly Layer[];
-  readonly input: { readonly shape: readonly number[]; readonly preprocessing: string };
-  readonly predictions: readonly { readonly label: string; readonly probability: number }[];
-  readonly notes: readonly { readonly layer: string | null; readonly text: string }[];
+  readonly input: {
+    readonly shape: readonly number[];
+    readonly preprocessing: string;
+    /** How many there are in the batch. */
+    readonly images: number;
+  };
+  readonly notes: readonly Note[];
+  /** The same notes by the layer that they are about. */
+  readonly notesOf: ReadonlyMap<string | null, readonly Note[]>;
 }
 
 /** What Python and the page share. */
 export interface Synced {
   readonly metadata: Metadata;
+  readonly seen: Seen;
   /** A data URL of what the model saw; empty when there is none. */
   readonly picture: string;
+  /** A data URL of the first images of the batch, square and side by side; empty when there is one image. */
+  readonly thumbnails: string;
   readonly layer: string;
   readonly view: View;
+  /** Which call of the layer, from 0. */
+  readonly call: number;
+  /** Which image of the batch, from 0. */
+  readonly batchIndex: number;
   /** The picked channels. */
   readonly channels: readonly number[];
   readonly colormap: Colormap;
@@ -62,16 +105,24 @@ export interface Synced {
   readonly height: number;
   /** What went wrong in Python; empty when nothing did. */
   readonly problem: string;
+  /** How much of a look is done, from 0 to 1; below 0 when none is under way. */
+  readonly progress: number;
 }
 
 /** The parts of the shared state that a person changes in the page. */
-export type Choice = Partial<Pick<Synced, "layer" | "view" | "channels" | "colormap" | "scale" | "sort">>;
+export type Choice = Partial<
+  Pick<Synced, "layer" | "view" | "call" | "batchIndex" | "channels" | "colormap" | "scale" | "sort">
+>;
 
 const READERS: { readonly [Name in keyof Synced]: (value: unknown) => Synced[Name] } = {
   metadata: readMetadata,
-  picture: (value) => (typeof value === "string" ? value : pictureUrl(readBytes(value))),
+  seen: readSeen,
+  picture: readPicture,
+  thumbnails: readPicture,
   layer: text,
   view: (value) => oneOf([FEATURE_MAPS, FILTERS], value),
+  call: index,
+  batchIndex: index,
   channels: (value) => list(value).filter((n): n is number => Number.isSafeInteger(n)),
   colormap: (value) => oneOf(COLORMAPS, value),
   scale: (value) => oneOf(SCALES, value),
@@ -79,6 +130,7 @@ const READERS: { readonly [Name in keyof Synced]: (value: unknown) => Synced[Nam
   theme: (value) => oneOf(THEMES, value),
   height: (value) => Math.min(Math.max(number(value, 560), 160), 10_000),
   problem: text,
+  progress: (value) => Math.min(number(value, -1), 1),
 };
 
 export const SYNCED = Object.keys(READERS) as (keyof Synced)[];
@@ -90,9 +142,15 @@ export function readTrait<Name extends keyof Synced>(name: Name, value: unknown)
   return READERS[name](value);
 }
 
+/** Python's name of a trait. */
+export function pythonName(name: string): string {
+  return name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+}
+
 /** All of the shared state, from a function that gives Python's value of a trait. */
 export function readTraits(get: (name: string) => unknown): Synced {
-  return Object.fromEntries(SYNCED.map((name) => [name, readTrait(name, get(name))])) as unknown as Synced;
+  const values = SYNCED.map((name) => [name, readTrait(name, get(pythonName(name)))]);
+  return Object.fromEntries(values) as unknown as Synced;
 }
 
 /** A binary value as the host hands it over (DataView, typed array, buffer, or an array of numbers) as bytes. */
@@ -107,6 +165,7 @@ export interface DetailRequest {
   readonly layer: string;
   readonly view: View;
   readonly call: number;
+  readonly image: number;
   readonly channels: readonly number[];
   readonly factor: number;
 }
@@ -126,6 +185,7 @@ function readMetadata(value: unknown): Metadata {
   const it = record(value);
   const input = record(it.input);
   const known = it.protocol === undefined || String(it.protocol) === PROTOCOL;
+  const notes = list(it.notes).map(readNote);
   return {
     mismatch: known
       ? ""
@@ -135,14 +195,38 @@ function readMetadata(value: unknown): Metadata {
     generation: number(it.generation, 0),
     model: text(it.model),
     layers: known ? list(it.layers).map(readLayer) : [],
-    input: { shape: numbers(input.shape), preprocessing: text(input.preprocessing) },
-    predictions: list(it.predictions).map((entry) => {
+    input: {
+      shape: numbers(input.shape),
+      preprocessing: text(input.preprocessing),
+      images: Math.max(index(input.images), 1),
+    },
+    notes,
+    notesOf: byLayer(notes),
+  };
+}
+
+function readNote(value: unknown): Note {
+  const { layer, kind, text: sentence } = record(value);
+  return { layer: typeof layer === "string" ? layer : null, kind: text(kind), text: text(sentence) };
+}
+
+function byLayer(notes: readonly Note[]): Map<string | null, Note[]> {
+  const sorted = new Map<string | null, Note[]>();
+  for (const note of notes) {
+    const known = sorted.get(note.layer);
+    if (known === undefined) sorted.set(note.layer, [note]);
+    else known.push(note);
+  }
+  return sorted;
+}
+
+function readSeen(value: unknown): Seen {
+  const { image, predictions } = record(value);
+  return {
+    image: index(image),
+    predictions: list(predictions).map((entry) => {
       const { index, label, probability } = record(entry);
       return { label: text(label) || text(index), probability: number(probability, 0) };
-    }),
-    notes: list(it.notes).map((entry) => {
-      const note = record(entry);
-      return { layer: typeof note.layer === "string" ? note.layer : null, text: text(note.text) };
     }),
   };
 }
@@ -166,8 +250,23 @@ function readLayer(value: unknown): Layer {
     calls: number(it.calls, 0),
     outputShapes: list(it.output_shapes).map(numbers),
     filtersShape: Array.isArray(it.filters_shape) ? numbers(it.filters_shape) : null,
-    notes: list(it.notes).map(text),
+    receptiveField: readField(it.receptive_field),
+    fieldReason: text(it.field_reason),
+    dtype: text(it.dtype),
+    device: text(it.device),
+    inPlace: text(it.in_place),
+    functional: it.functional === true,
   };
+}
+
+function readField(value: unknown): ReceptiveField | null {
+  const { size, stride, start, whole } = record(value);
+  if (!Array.isArray(size)) return null;
+  return { size: numbers(size), stride: numbers(stride), start: numbers(start), whole: whole === true };
+}
+
+function readPicture(value: unknown): string {
+  return typeof value === "string" ? value : pictureUrl(readBytes(value));
 }
 
 // As a data URL, not a blob's: VS Code's policy for notebook outputs allows only the former.
@@ -199,6 +298,11 @@ function text(value: unknown): string {
 
 function number(value: unknown, fallback: number): number {
   return typeof value === "number" && Number.isFinite(value) ? value : fallback;
+}
+
+/** A number that can count from 0; 0 for what is none. */
+function index(value: unknown): number {
+  return Number.isSafeInteger(value) && (value as number) >= 0 ? (value as number) : 0;
 }
 
 function countOrNull(value: unknown): number | null {

@@ -1,18 +1,23 @@
-import { tileWord } from "../describe.js";
+import { kindText } from "../badges.js";
+import { fieldText, storageText, tileWord } from "../describe.js";
 import { element, setText } from "../dom.js";
 import { count, percent, plain, times } from "../format.js";
 import { FILTERS, type Frame, statistic } from "../frame.js";
 import { isEmpty, layerRange, nonfiniteCount, tileRange } from "../ranges.js";
-import { isWanted, type ViewerStore } from "../state.js";
+import type { Source } from "../source.js";
+import { currentLayer, isWanted, type ViewerStore } from "../state.js";
+import type { Layer, Note } from "../wire.js";
+import { thumbnailsPanel } from "./thumbnails.js";
 
 /** CSS pixels: a narrower view starts with the inspector folded. */
 const NARROW = 640;
 
 /** What the model saw and said, the numbers of the picked channel, and what there is to note. */
-export function inspectorPanel(store: ViewerStore, signal: AbortSignal): HTMLElement {
+export function inspectorPanel(store: ViewerStore, source: Source, signal: AbortSignal): HTMLElement {
   const numbers = fold("Layer");
   const table = element("dl", { class: "cnnvis-numbers" });
-  numbers.body.append(table);
+  const facts = element("p", { class: "cnnvis-note" });
+  numbers.body.append(table, facts);
 
   const input = fold("Input");
   const image = element("img", { class: "cnnvis-picture", alt: "What the model saw" });
@@ -20,7 +25,9 @@ export function inspectorPanel(store: ViewerStore, signal: AbortSignal): HTMLEle
   input.summary.append(shape);
   const preprocessing = element("p", { class: "cnnvis-note" });
   const predictions = element("ol", { class: "cnnvis-predictions", "aria-label": "Predictions" });
-  input.body.append(element("div", { class: "cnnvis-input" }, image, predictions, preprocessing));
+  const remarks = element("ul", { class: "cnnvis-notes" });
+  const answer = element("div", { class: "cnnvis-input" }, image, predictions);
+  input.body.append(thumbnailsPanel(store, source, signal), answer, preprocessing, remarks);
 
   const notes = fold("Notes");
   const noteList = element("ul", { class: "cnnvis-notes" });
@@ -46,19 +53,26 @@ export function inspectorPanel(store: ViewerStore, signal: AbortSignal): HTMLEle
     table.replaceChildren(
       ...rows.map(([name, value]) => element("div", {}, element("dt", {}, name), element("dd", {}, value))),
     );
-    numbers.element.hidden = frame === null;
+    const layer = currentLayer(state);
+    setText(facts, layer === null ? "" : factsOf(layer));
+    facts.hidden = facts.textContent === "";
+    numbers.element.hidden = frame === null && facts.hidden;
   }
 
   function showInput(): void {
-    const { metadata, picture } = store.state;
+    const { metadata, picture, seen, batchIndex } = store.state;
     image.hidden = picture === "";
     if (picture === "") image.removeAttribute("src");
     else if (image.getAttribute("src") !== picture) image.src = picture;
+    const { images } = metadata.input;
+    setText(input.title, images > 1 && picture !== "" ? `Image ${batchIndex + 1} of ${images}` : "Input");
     setText(shape, times(metadata.input.shape));
+    // Until the kernel has answered, these are of the image before.
+    answer.classList.toggle("cnnvis-stale", seen.image !== batchIndex);
     setText(preprocessing, metadata.input.preprocessing);
-    predictions.hidden = metadata.predictions.length === 0;
+    predictions.hidden = seen.predictions.length === 0;
     predictions.replaceChildren(
-      ...metadata.predictions.slice(0, 5).map(({ label, probability }) => {
+      ...seen.predictions.slice(0, 5).map(({ label, probability }) => {
         const bar = element("i", {});
         bar.style.width = `${Math.min(1, Math.max(0, probability)) * 100}%`;
         const text = element("span", { class: "cnnvis-label" }, label);
@@ -66,16 +80,20 @@ export function inspectorPanel(store: ViewerStore, signal: AbortSignal): HTMLEle
         return element("li", {}, text, element("span", { class: "cnnvis-odds" }, percent(probability)), bar);
       }),
     );
-    input.element.hidden = picture === "" && metadata.input.shape.length === 0;
+    answer.hidden = image.hidden && predictions.hidden;
+    // The sentence on the preprocessing stands above them.
+    const { preprocessing: said } = metadata.input;
+    const more = (metadata.notesOf.get(null) ?? []).filter(({ text }) => text !== said);
+    remarks.replaceChildren(...more.map((note) => noteItem(note, null)));
+    remarks.hidden = more.length === 0;
+    input.element.hidden = picture === "" && metadata.input.shape.length === 0 && more.length === 0;
   }
 
   function showNotes(): void {
     const { metadata, layer } = store.state;
-    const own = metadata.layers.find(({ name }) => name === layer)?.notes ?? [];
-    const others = metadata.notes.filter((note) => note.layer === null || note.layer === layer);
-    const texts = [...new Set([...own, ...others.map(({ text }) => text)])];
-    noteList.replaceChildren(...texts.map((text) => element("li", {}, text)));
-    notes.element.hidden = texts.length === 0;
+    const own = metadata.notesOf.get(layer) ?? [];
+    noteList.replaceChildren(...own.map((note) => noteItem(note, currentLayer(store.state))));
+    notes.element.hidden = own.length === 0;
   }
 
   const first = new AbortController();
@@ -90,13 +108,23 @@ export function inspectorPanel(store: ViewerStore, signal: AbortSignal): HTMLEle
     first.signal,
   );
   signal.addEventListener("abort", () => first.abort(), { once: true });
-  store.on(["frame", "channels", "layer", "view", "metadata"], showNumbers, signal);
-  store.on(["metadata", "picture"], showInput, signal);
+  store.on(["frame", "channels", "layer", "view", "call", "batchIndex", "metadata"], showNumbers, signal);
+  store.on(["metadata", "picture", "seen", "batchIndex"], showInput, signal);
   store.on(["metadata", "layer"], showNotes, signal);
   showNumbers();
   showInput();
   showNotes();
   return panel;
+}
+
+/** What a value of the layer depends on, and what it is. */
+function factsOf(layer: Layer): string {
+  const overwritten = layer.inPlace === "" ? "" : `overwritten by ${layer.inPlace}`;
+  return [fieldText(layer), storageText(layer), overwritten].filter(Boolean).join(" · ");
+}
+
+function noteItem({ kind, text }: Note, layer: Layer | null): HTMLElement {
+  return element("li", {}, element("span", { class: "cnnvis-kind" }, kindText(kind, layer)), " ", text);
 }
 
 type Row = readonly [name: string, value: string];

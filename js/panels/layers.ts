@@ -1,10 +1,16 @@
+import { type Badge, badgesOf } from "../badges.js";
 import { channelsText, kernelText, layerText, mapText } from "../describe.js";
 import { element, setText } from "../dom.js";
+import { pickLayer } from "../selection.js";
 import type { Source } from "../source.js";
 import type { ViewerStore } from "../state.js";
 import type { Layer } from "../wire.js";
+import { badgeElements } from "./badge.js";
 
-/** The list of all layers in the order in which they ran, and a box to find one by its name or type. */
+/** Characters that badges may take from a name. */
+const ROOM = 16;
+
+/** The list of all layers in the order in which they ran, and a box to find one by its name, type or badges. */
 export function layersPanel(store: ViewerStore, source: Source, signal: AbortSignal): HTMLElement {
   const filter = element("input", {
     class: "cnnvis-filter",
@@ -16,14 +22,24 @@ export function layersPanel(store: ViewerStore, source: Source, signal: AbortSig
   });
   const total = element("span", { class: "cnnvis-total" });
   const list = element("div", { class: "cnnvis-list", role: "listbox", "aria-label": "Layers" });
-  const none = element("p", { class: "cnnvis-none", hidden: true }, "No layer has this in its name or type.");
+  const none = element(
+    "p",
+    { class: "cnnvis-none", hidden: true },
+    "No layer has this in its name, type or notes.",
+  );
   let rows: HTMLElement[] = [];
+  let texts: string[] = [];
   let layers: readonly Layer[] = [];
 
   function build(): void {
     if (store.state.metadata.layers === layers) return;
-    layers = store.state.metadata.layers;
-    rows = layers.map(rowOf);
+    const { metadata } = store.state;
+    layers = metadata.layers;
+    const badges = layers.map((layer) => badgesOf(metadata.notesOf.get(layer.name) ?? [], layer));
+    texts = layers.map(({ name, type }, index) =>
+      [name, type, ...badges[index].map(({ text }) => text)].join(" ").toLowerCase(),
+    );
+    rows = layers.map((layer, index) => rowOf(layer, index, badges[index]));
     list.replaceChildren(...rows);
     sift();
     mark();
@@ -32,8 +48,7 @@ export function layersPanel(store: ViewerStore, source: Source, signal: AbortSig
   function sift(): void {
     const words = filter.value.toLowerCase().split(/\s+/).filter(Boolean);
     let visible = 0;
-    layers.forEach(({ name, type }, index) => {
-      const text = `${name} ${type}`.toLowerCase();
+    texts.forEach((text, index) => {
       const found = words.every((word) => text.includes(word));
       rows[index].hidden = !found;
       if (found) visible++;
@@ -59,8 +74,7 @@ export function layersPanel(store: ViewerStore, source: Source, signal: AbortSig
   function choose(row: HTMLElement | undefined, focus: boolean): void {
     if (row === undefined) return;
     const layer = layers[rows.indexOf(row)].name;
-    // Picked channels are those of a layer.
-    if (layer !== store.state.layer) source.choose({ layer, channels: [] });
+    if (layer !== store.state.layer) source.choose(pickLayer(layer));
     if (focus) row.focus({ preventScroll: true });
   }
 
@@ -130,7 +144,7 @@ export function layersPanel(store: ViewerStore, source: Source, signal: AbortSig
   );
 }
 
-function rowOf(layer: Layer, index: number): HTMLElement {
+function rowOf(layer: Layer, index: number, badges: readonly Badge[]): HTMLElement {
   const cut = layer.name.lastIndexOf(".") + 1;
   const facts = [
     [layer.type, kernelText(layer)].filter(Boolean).join(" "),
@@ -151,12 +165,9 @@ function rowOf(layer: Layer, index: number): HTMLElement {
     element("span", { class: "cnnvis-facts" }, facts.join(" · ")),
   );
   row.title = `${layer.name}\n${layerText(layer)}`;
-  if (!layer.ran) {
-    row.classList.add("cnnvis-unrun");
-    row.append(element("span", { class: "cnnvis-tag" }, "not run"));
-  } else if (layer.calls > 1) {
-    row.append(element("span", { class: "cnnvis-tag" }, `${layer.calls} calls`));
-  }
+  row.classList.toggle("cnnvis-unrun", !layer.ran);
+  if (badges.length > 0)
+    row.append(element("span", { class: "cnnvis-badges" }, ...badgeElements(badges, ROOM)));
   return row;
 }
 

@@ -1,7 +1,7 @@
 import { colorAt } from "../colormaps.js";
 import { tileWord } from "../describe.js";
 import { element, setText } from "../dom.js";
-import { plain } from "../format.js";
+import { count, plain } from "../format.js";
 import { FILTERS, type Frame } from "../frame.js";
 import { nonfiniteCount, type Range, tileRange } from "../ranges.js";
 import { lookOf, pickedPositions, type Scene } from "../scene.js";
@@ -18,11 +18,12 @@ export function legendPanel(store: ViewerStore, signal: AbortSignal): HTMLElemen
   const hi = element("span", {});
   const zero = element("span", { class: "cnnvis-zero" }, "0");
   const caption = element("span", { class: "cnnvis-caption" });
+  const odd = element("span", {});
   const nonfinite = element(
     "span",
-    { class: "cnnvis-nonfinite", hidden: true },
+    { class: "cnnvis-nonfinite", hidden: true, title: "Values that are NaN or infinite" },
     element("i", { class: "cnnvis-swatch" }),
-    element("span", {}, "not finite"),
+    odd,
   );
   const legend = element(
     "div",
@@ -53,7 +54,8 @@ export function legendPanel(store: ViewerStore, signal: AbortSignal): HTMLElemen
     setText(lo, range === null ? "least" : plain(range.lo));
     setText(hi, range === null ? "greatest" : plain(range.hi));
     const share = range === null ? zeroShare(scene) : -range.lo / (range.hi - range.lo);
-    const inside = share > 0.12 && share < 0.88;
+    // Where the numbers at the ends leave room for it.
+    const inside = share > roomOf(lo) && share < 1 - roomOf(hi);
     const flat = range !== null && range.lo === range.hi;
     bar.classList.toggle("cnnvis-flat", flat);
     if (flat) setText(hi, "constant");
@@ -61,17 +63,36 @@ export function legendPanel(store: ViewerStore, signal: AbortSignal): HTMLElemen
     if (inside) zero.style.left = tick.style.left = `${share * 100}%`;
     if (counted !== scene.frame) {
       counted = scene.frame;
-      nonfinite.hidden = nonfiniteCount(scene.frame) === 0;
+      const values = nonfiniteCount(scene.frame);
+      nonfinite.hidden = values === 0;
+      setText(odd, `${count(values)} not finite`);
     }
   }
 
   store.on(
-    ["scene", "hover", "channels", "colormap", "scale", "details", "view", "layer", "metadata"],
+    [
+      "scene",
+      "hover",
+      "channels",
+      "colormap",
+      "scale",
+      "details",
+      "view",
+      "layer",
+      "call",
+      "batchIndex",
+      "metadata",
+    ],
     show,
     signal,
   );
   show();
   return legend;
+}
+
+/** About what share of the bar's length a text takes below it, with a gap. */
+function roomOf({ textContent }: HTMLElement): number {
+  return 0.06 + 0.026 * (textContent ?? "").length;
 }
 
 function ownRange(state: Readonly<State>, { frame, order }: Scene, position: number): Range {

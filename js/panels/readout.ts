@@ -26,7 +26,11 @@ export function readoutPanel(store: ViewerStore, signal: AbortSignal): HTMLEleme
     setText(spoken, channels.length === 0 ? "" : `Picked: ${tileWord(view)} ${channels.join(", ")}`);
   }
 
-  store.on(["scene", "hover", "details", "channels", "layer", "view", "metadata"], show, signal);
+  store.on(
+    ["scene", "hover", "details", "channels", "layer", "view", "call", "batchIndex", "metadata"],
+    show,
+    signal,
+  );
   store.on(["channels", "view"], speak, signal);
   show();
   return element("div", { class: "cnnvis-readout" }, place, value, spoken);

@@ -1,10 +1,14 @@
-import { blockText, layerText, tileWord } from "../describe.js";
+import { badgesOf } from "../badges.js";
+import { blockText, callText, layerText, tileWord } from "../describe.js";
 import { element, setText } from "../dom.js";
 import { FEATURE_MAPS, FILTERS, type View } from "../frame.js";
 import type { Motion } from "../gestures.js";
 import type { Source } from "../source.js";
-import { bestOf, currentLayer, isWanted, type ViewerStore } from "../state.js";
+import { bestOf, currentLayer, isHeld, isWanted, type ViewerStore } from "../state.js";
 import { COLORMAPS, type Colormap, SCALES, type Scale, SORTS, type Sort } from "../wire.js";
+import { badgeElements } from "./badge.js";
+import { slicesPanel } from "./slices.js";
+import { createStepper } from "./stepper.js";
 
 const VIEWS: readonly (readonly [View, string])[] = [
   [FEATURE_MAPS, "Feature maps"],
@@ -23,7 +27,10 @@ const SORT_NAMES: Record<Sort, string> = {
   zeros: "zeros",
 };
 
-/** What is shown and how: the layer's headline, the switch of views, and how values become colors. */
+/** Characters that the badges of the headline may have. */
+const ROOM = 22;
+
+/** What is shown and how: the layer's headline, which call and image, and how values become colors. */
 export function toolbarPanel(
   store: ViewerStore,
   source: Source,
@@ -31,6 +38,7 @@ export function toolbarPanel(
   signal: AbortSignal,
 ): HTMLElement {
   const name = element("h2", { class: "cnnvis-title" });
+  const badges = element("span", { class: "cnnvis-badges" });
   const facts = element("p", { class: "cnnvis-summary" });
   const amount = element("span", { class: "cnnvis-amount" });
   const averaged = element("span", { class: "cnnvis-badge" });
@@ -49,12 +57,43 @@ export function toolbarPanel(
   const scale = menu("Range", SCALES, SCALE_NAMES, (value: Scale) => source.choose({ scale: value }), signal);
   const sort = menu("Sort", SORTS, SORT_NAMES, (value: Sort) => source.choose({ sort: value }), signal);
 
+  const calls = createStepper("call", (call) => source.choose({ call }), signal);
+  const images = createStepper("image", (batchIndex) => source.choose({ batchIndex }), signal);
+
   function showLayer(): void {
+    const { metadata, layer: wanted } = store.state;
     const layer = currentLayer(store.state);
-    setText(name, store.state.layer);
-    name.title = store.state.layer;
-    setText(facts, layer === null ? "" : layerText(layer));
+    setText(name, wanted);
+    name.title = wanted;
+    badges.replaceChildren(...badgeElements(badgesOf(metadata.notesOf.get(wanted) ?? [], layer), ROOM));
+    showFacts();
+  }
+
+  function showFacts(): void {
+    const layer = currentLayer(store.state);
+    setText(facts, layer === null ? "" : layerText(layer, store.state.call));
     facts.title = facts.textContent ?? "";
+  }
+
+  /** Filters are the same in every call and for every image: there is nothing to pick then. */
+  function showSteppers(): void {
+    const { state } = store;
+    const layer = currentLayer(state);
+    const maps = state.view === FEATURE_MAPS;
+    if (maps && layer !== null && layer.calls > 1) {
+      const labels = Array.from({ length: layer.calls }, (_, call) => callText(layer, call));
+      calls.show(state.call, labels, (call) => isHeld(source, state, state.batchIndex, call));
+    } else calls.hide();
+    const count = state.metadata.input.images;
+    const held = Array.from({ length: count }, (_, image) => isHeld(source, state, image));
+    if (maps && held.filter(Boolean).length > 1) {
+      const word = state.picture === "" ? "item" : "image";
+      images.show(
+        state.batchIndex,
+        held.map((_, image) => `${word} ${image + 1} of ${count}`),
+        (image) => held[image],
+      );
+    } else images.hide();
   }
 
   function showChoices(): void {
@@ -83,9 +122,20 @@ export function toolbarPanel(
   }
 
   store.on(["metadata", "layer"], showLayer, signal);
-  store.on(["view", "colormap", "scale", "sort", "scene", "layer"], showChoices, signal);
-  store.on(["frame", "layer", "view", "metadata", "hover", "details", "scene"], showFrame, signal);
+  store.on(["call"], showFacts, signal);
+  store.on(["metadata", "layer", "view", "call", "batchIndex", "picture"], showSteppers, signal);
+  store.on(
+    ["view", "colormap", "scale", "sort", "scene", "layer", "call", "batchIndex"],
+    showChoices,
+    signal,
+  );
+  store.on(
+    ["frame", "layer", "view", "call", "batchIndex", "metadata", "hover", "details", "scene"],
+    showFrame,
+    signal,
+  );
   showLayer();
+  showSteppers();
   showChoices();
   showFrame();
 
@@ -101,7 +151,7 @@ export function toolbarPanel(
   return element(
     "header",
     { class: "cnnvis-head" },
-    element("div", { class: "cnnvis-headline" }, name, facts),
+    element("div", { class: "cnnvis-headline" }, name, badges, facts),
     element(
       "div",
       { class: "cnnvis-tools", role: "group", "aria-label": "Zoom" },
@@ -117,6 +167,9 @@ export function toolbarPanel(
         { class: "cnnvis-segments", role: "group", "aria-label": "What is shown" },
         ...views.map(({ button }) => button),
       ),
+      calls.element,
+      images.element,
+      slicesPanel(store, signal),
       colormap.field,
       scale.field,
       sort.field,
@@ -137,6 +190,6 @@ function menu<Value extends string>(
   select.addEventListener("change", () => choose(select.value as Value), { signal });
   // Letters jump within a menu; they are not the notebook's shortcuts.
   select.addEventListener("keydown", (event) => event.stopPropagation(), { signal });
-  const field = element("label", { class: "cnnvis-field" }, element("span", {}, label), select);
+  const field = element("label", { class: "cnnvis-field cnnvis-how" }, element("span", {}, label), select);
   return { field, select };
 }

@@ -4,44 +4,46 @@ from __future__ import annotations
 
 import io
 import math
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 from cnnvis._version import __version__
 from cnnvis.frame import PROTOCOL, clean
 from cnnvis.inspection import Inspection, LayerRun
 from cnnvis.layers import Layer
 
+if TYPE_CHECKING:
+    from PIL import Image
+
 PICTURE_SIDE = 448
 """Longest side, in pixels, of the input picture that the page shows."""
 
+THUMBNAIL_SIDE = 72
+"""Side, in pixels, of the square that stands for each image of a batch."""
+
+MOST_THUMBNAILS = 64
+
 
 def describe(inspection: Inspection, generation: int = 0) -> dict[str, Any]:
-    """Names, shapes and notes: what `js/metadata.ts` reads. Plain JSON, no NaN, no lone surrogate.
+    """Names, shapes and notes: what `js/wire.ts` reads. Plain JSON, no NaN, no lone surrogate.
 
     Args:
         inspection: What is shown.
         generation: Counts the looks, as in the frames' metadata.
     """
     shapes = inspection.input_shapes
-    notes: dict[str | None, list[str]] = {}
-    for note in inspection.notes:
-        notes.setdefault(note.layer, []).append(note.text)
     described: dict[str, Any] = _json(
         {
             "protocol": PROTOCOL,
             "version": __version__,
             "generation": generation,
             "model": type(inspection.model).__name__,
-            "layers": [_layer(run, notes.get(run.name, [])) for run in inspection.layers],
+            "layers": [_layer(run) for run in inspection.layers],
             "input": {
                 "shape": shapes[0] if shapes else [],
                 "preprocessing": inspection.preprocessing,
-                "images": max(len(inspection.pictures), 1),
+                "images": image_count(inspection),
             },
-            "predictions": [
-                {"index": p.index, "label": p.label, "probability": p.probability}
-                for p in inspection.predictions()
-            ],
             "notes": [
                 {"layer": note.layer, "kind": note.kind, "text": note.text}
                 for note in inspection.notes
@@ -51,18 +53,75 @@ def describe(inspection: Inspection, generation: int = 0) -> dict[str, Any]:
     return described
 
 
+def seen(inspection: Inspection, image: int = 0) -> dict[str, Any]:
+    """What the model said of one image of the batch, as plain JSON; the image is named in it."""
+    told: dict[str, Any] = _json(
+        {
+            "image": image,
+            "predictions": [
+                {"index": p.index, "label": p.label, "probability": p.probability}
+                for p in inspection.predictions(image=image)
+            ],
+        }
+    )
+    return told
+
+
+def image_count(inspection: Inspection) -> int:
+    """How many images the batch has, at least 1.
+
+    Of inputs that were given as they are nobody says which dimension counts images: it is how many
+    outputs the first convolution gave at once.
+    """
+    if inspection.pictures:
+        return len(inspection.pictures)
+    for run in inspection.layers:
+        if run.ran and run.layer.kind in ("conv", "conv_transpose"):
+            shape = run.output_shapes[0]
+            return max(shape[0], 1) if len(shape) == len(run.layer.kernel_size or ()) + 2 else 1
+    return 1
+
+
 def picture(inspection: Inspection, image: int = 0) -> bytes:
     """What the model saw, as a PNG of at most `PICTURE_SIDE` pixels a side; empty if not known."""
     if not inspection.pictures:
         return b""
-    seen = inspection.pictures[image].copy()
-    seen.thumbnail((PICTURE_SIDE, PICTURE_SIDE))
+    shown = inspection.pictures[image].copy()
+    shown.thumbnail((PICTURE_SIDE, PICTURE_SIDE))
+    return _encoded(shown, "PNG")
+
+
+def thumbnails(inspection: Inspection) -> bytes:
+    """The images of the batch side by side as squares, a JPEG; empty for one image alone.
+
+    Of a large batch only the first `MOST_THUMBNAILS`.
+    """
+    pictures = inspection.pictures[:MOST_THUMBNAILS]
+    if len(pictures) < 2:
+        return b""
+    squares = [_square(each) for each in pictures]
+    strip = squares[0].resize((THUMBNAIL_SIDE * len(squares), THUMBNAIL_SIDE))
+    for index, square in enumerate(squares):
+        strip.paste(square, (THUMBNAIL_SIDE * index, 0))
+    return _encoded(strip, "JPEG")
+
+
+def _square(image: Image.Image) -> Image.Image:
+    """The middle of an image; a small one becomes larger."""
+    width, height = image.size
+    side = min(width, height)
+    left, top = (width - side) // 2, (height - side) // 2
+    middle = (left, top, left + side, top + side)
+    return image.convert("RGB").resize((THUMBNAIL_SIDE, THUMBNAIL_SIDE), box=middle)
+
+
+def _encoded(image: Image.Image, kind: str) -> bytes:
     file = io.BytesIO()
-    seen.save(file, "PNG")
+    image.save(file, kind)
     return file.getvalue()
 
 
-def _layer(run: LayerRun, notes: list[str]) -> dict[str, Any]:
+def _layer(run: LayerRun) -> dict[str, Any]:
     layer = run.layer
     return {
         "name": run.name,
@@ -78,21 +137,44 @@ def _layer(run: LayerRun, notes: list[str]) -> dict[str, Any]:
         "groups": layer.groups,
         "bias": layer.bias,
         "parameters": layer.parameters,
+        "dtype": _short(getattr(layer, "dtype", None)),
+        "device": _short(getattr(layer, "device", None)),
         "macs": run.macs,
         "ran": run.ran,
         "calls": run.calls,
         "output_shapes": run.output_shapes,
         "filters_shape": _filters_shape(layer),
-        "notes": notes,
+        "receptive_field": _field(getattr(run, "receptive_field", None)),
+        "field_reason": getattr(run, "field_reason", "") or "",
+        "in_place": getattr(run, "in_place", None),
+        "functional": bool(getattr(run, "functional", False)),
     }
+
+
+def _field(field: Any) -> dict[str, Any] | None:
+    """A receptive field, in pixels of the input, one entry for each axis of the image."""
+    if field is None:
+        return None
+    whole = field.whole
+    return {
+        "size": list(field.size),
+        "stride": list(field.stride),
+        "start": list(field.start),
+        "whole": all(whole) if isinstance(whole, Sequence) else bool(whole),
+    }
+
+
+def _short(value: Any) -> str:
+    """A dtype or a device as a person writes it: "float32", "cuda:0"; empty where there is none."""
+    return "" if value is None else str(value).removeprefix("torch.")
 
 
 def _filters_shape(layer: Layer) -> tuple[int, ...] | None:
     """The shape that `filters` has, without reading it; None: no weights, or not yet."""
     if layer.kind == "other" or layer.in_channels is None or layer.out_channels is None:
         return None
-    seen = layer.in_channels // (layer.groups or 1)
-    return (layer.out_channels, seen, *(layer.kernel_size or ()))
+    own = layer.in_channels // (layer.groups or 1)
+    return (layer.out_channels, own, *(layer.kernel_size or ()))
 
 
 def _json(value: Any) -> Any:

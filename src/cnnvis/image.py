@@ -1,6 +1,7 @@
 """An image in any of its usual forms, as the batch of floats a model takes and the picture it saw.
 
-Pictures are preprocessed, tensors are taken as they are.
+Pictures are preprocessed, tensors are taken as they are: also those that are no pictures, signals
+(C, L) and videos or volumes (C, T, H, W).
 """
 
 from __future__ import annotations
@@ -14,15 +15,23 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from cnnvis.picture import MAX_PIXELS, ImageError, check_pixels, open_picture
+from cnnvis.picture import MAX_PIXELS, ImageError, check_pixels, open_picture, open_stack
+from cnnvis.preprocessing import IMAGENET, IMAGENET_MEAN, IMAGENET_STD, Recipe, prepare
 
 __all__ = ["Batch", "ImageError", "as_batch"]
 
-IMAGENET_MEAN = (0.485, 0.456, 0.406)
-IMAGENET_STD = (0.229, 0.224, 0.225)
-GRAY_MEAN, GRAY_STD = 0.5, 0.5
-CROP = 224
-"""Side of the default's square in pixels; the shorter side becomes 8 / 7 of it, 256."""
+_FORMS: dict[int | None, tuple[str, ...]] = {
+    None: ("(H, W)", "(C, H, W)", "(N, C, H, W)", "(N, C, T, H, W)"),
+    1: ("(L)", "(C, L)", "(N, C, L)"),
+    2: ("(H, W)", "(C, H, W)", "(N, C, H, W)"),
+    3: ("(T, H, W)", "(C, T, H, W)", "(N, C, T, H, W)"),
+}
+"""Shapes of a tensor by the number of spatial dimensions; T may as well be a volume's depth."""
+
+_LANES, _LANE = 4, 64
+"""A signal's picture: so many channels at most, each so many pixels tall."""
+_COLUMNS = (256, 1024)
+"""Its width in pixels, at least and at most."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,16 +39,21 @@ class Batch:
     """What `as_batch` gives.
 
     Attributes:
-        tensor: Float (N, C, H, W), in memory of its own.
-        pictures: N RGB images of H x W pixels: what the model sees, normalization undone.
+        tensor: Float (N, C, H, W), of a signal (N, C, L), of a video (N, C, T, H, W), in memory of
+            its own.
+        pictures: N RGB images: what the model sees, H x W pixels with normalization undone. Of a
+            video the middle frame, of a signal its waveform.
         preprocessing: What was done to the image, a sentence for each way it was done.
         notes: What a person might not expect, a sentence each.
+        is_default: Whether a picture went through a recipe that nobody asked for: neither a
+            transform, nor the model.
     """
 
     tensor: Tensor
     pictures: list[Image.Image]
     preprocessing: str
     notes: tuple[str, ...]
+    is_default: bool = False
 
 
 def as_batch(
@@ -49,28 +63,36 @@ def as_batch(
     channels: int | None = 3,
     size: int | None = None,
     max_pixels: int = MAX_PIXELS,
+    recipe: Recipe | None = None,
+    spatial: int | None = None,
 ) -> Batch:
     """The batch that a model takes, from an image in any of its usual forms.
 
-    Without a transform a picture is preprocessed as torchvision evaluates its ImageNet models: the
-    shorter side resized to 256 pixels (bilinear, antialiased), the central 224 x 224 cropped,
-    scaled to [0, 1], and normalized with ImageNet's mean and standard deviation per channel. For a
-    model of one channel the picture becomes gray (ITU-R 601 luma), and mean and standard deviation
-    are 0.5.
+    Without a transform and a recipe a picture is preprocessed as torchvision evaluates its ImageNet
+    models: the shorter side resized to 256 pixels (bilinear, antialiased), the central 224 x 224
+    cropped, scaled to [0, 1], and normalized with ImageNet's mean and standard deviation per
+    channel. For a model of one channel the picture becomes gray (ITU-R 601 luma), and mean and
+    standard deviation are 0.5.
 
     Args:
         image: One of
 
             - what `cnnvis.picture.open_picture` reads: a path, bytes, a binary file object, a PIL
               image, or an array (H, W), (H, W, C) or (C, H, W). Several arrays may be stacked.
-            - a tensor (H, W), (C, H, W) or (N, C, H, W): taken as it is, on its device, in its
-              dtype if that is a float one, with no transform.
+            - a tensor (H, W), (C, H, W), (N, C, H, W) or (N, C, T, H, W): taken as it is, on its
+              device, in its dtype if that is a float one, with no transform.
             - a list or tuple of these, whose results have one size.
         transform: From a PIL image (RGB; L for a model of one channel) to a float tensor
             (C, H, W), such as torchvision's `weights.transforms()`.
-        channels: How many the model takes; None if unknown, and then 3 without a check.
-        size: Side of the default's square in pixels, 224; a transform has its own.
+        channels: How many the model takes; None if unknown, and then a picture gets the recipe's
+            without a check.
+        size: Side of the recipe's square in pixels instead of its own; a transform has its own.
         max_pixels: Largest picture to read, checked before it is decoded.
+        recipe: What is done to a picture where there is no transform, see
+            `cnnvis.preprocessing.recipe_of`. None: ImageNet's.
+        spatial: How many spatial dimensions the model's first convolution has. With 1 a tensor is
+            (L), (C, L) or (N, C, L), with 3 it is (T, H, W), (C, T, H, W) or (N, C, T, H, W), an
+            array is taken as a tensor is, and a picture needs a transform. None or 2: as above.
 
     Raises:
         ImageError: a ValueError; the image cannot be read or does not fit.
@@ -83,64 +105,74 @@ def as_batch(
         )
     if size is not None and not (isinstance(size, int) and size >= 1):
         raise ImageError(
-            f"size must be a positive number of pixels, received {size!r}; leave it out for {CROP}"
+            f"size must be a positive number of pixels, received {size!r}; leave it out for "
+            f"{IMAGENET.size[0]}"
         )
-    recipe = _Recipe(transform, channels, size or CROP, max_pixels)
-    if isinstance(image, np.ndarray) and image.ndim == 4:
-        image = list(image)
+    if spatial not in _FORMS:
+        raise ImageError(
+            f"spatial must be 1, 2 or 3 dimensions of a convolution, received {spatial!r}; "
+            "leave it out for pictures"
+        )
+    recipe = recipe or IMAGENET
+    if size is not None:
+        recipe = replace(recipe, size=(size, size))
+    way = _Way(transform, channels, recipe, spatial, max_pixels)
+    if isinstance(image, np.ndarray) and image.ndim == 4 and spatial in (None, 2):
+        return _join([way.picture(*opened) for opened in open_stack(image, max_pixels)])
     if not isinstance(image, (list, tuple)):
-        return recipe.apply(image)
+        return way.apply(image)
     if not image:
         raise ImageError("a list of images must hold at least one, received an empty one")
-    return _join([recipe.apply(item) for item in image])
+    return _join([way.apply(item) for item in image])
 
 
 @dataclass(frozen=True)
-class _Recipe:
+class _Way:
     """How one image becomes a batch."""
 
     transform: Callable[[Image.Image], Tensor] | None
     channels: int | None
-    size: int
+    recipe: Recipe
+    spatial: int | None
     max_pixels: int
 
     def apply(self, image: Any) -> Batch:
         if isinstance(image, Tensor):
-            return self._tensor(image)
-        picture, notes = open_picture(image, self.max_pixels)
-        gray = self.channels == 1
+            return self._tensor(image, "tensor")
+        if isinstance(image, np.ndarray) and self.spatial in (1, 3):
+            return self._tensor(_tensor_of(image), "array")
+        return self.picture(*open_picture(image, self.max_pixels))
+
+    def picture(self, picture: Image.Image, notes: tuple[str, ...]) -> Batch:
+        """The batch of a picture that was opened with these notes."""
+        gray = (self.recipe.channels if self.channels is None else self.channels) == 1
         if gray and picture.mode != "L":
             notes += ("The model takes one channel: the picture was turned to gray (luma).",)
         elif not gray and picture.mode == "L":
             notes += ("The picture is gray: its one channel was repeated for red, green, blue.",)
         picture = picture.convert("L" if gray else "RGB")
-        batch = self._default(picture) if self.transform is None else self._transformed(picture)
+        batch = self._prepared(picture) if self.transform is None else self._transformed(picture)
         _check_channels(batch.tensor.shape[1], self.channels)
         return replace(batch, notes=(*notes, *batch.notes))
 
-    def _default(self, picture: Image.Image) -> Batch:
+    def _prepared(self, picture: Image.Image) -> Batch:
+        if self.spatial in (1, 3):
+            kind = "signals" if self.spatial == 1 else "videos or volumes"
+            raise ImageError(
+                f"the model's first convolution has {self.spatial} spatial dimensions, so it takes "
+                f"{kind}, received a picture; pass a tensor {_forms(self.spatial)}, or a transform "
+                "that makes one"
+            )
         if self.channels not in (None, 1, 3):
             raise ImageError(
                 f"the image must have the {self.channels} channels that the model takes, received "
                 f"a picture of 3; pass a tensor (N, {self.channels}, H, W), or a transform that "
                 "makes them"
             )
-        if picture.mode == "L":
-            mean, std = _per_channel(GRAY_MEAN), _per_channel(GRAY_STD)
-            by = f"mean {GRAY_MEAN} and standard deviation {GRAY_STD}"
-        else:
-            mean, std = _per_channel(IMAGENET_MEAN), _per_channel(IMAGENET_STD)
-            by = "ImageNet's mean and standard deviation"
-        side = round(self.size * 8 / 7)
-        picture = _crop(_shorter_side(picture, side, self.max_pixels), self.size)
-        pixels = torch.from_numpy(np.array(picture)).view(self.size, self.size, -1)
-        scaled = pixels.permute(2, 0, 1).contiguous().float() / 255
-        tensor = (scaled - mean) / std
-        sentence = (
-            f"The default: resized so that the shorter side is {side} pixels, cropped to the "
-            f"central {self.size} × {self.size}, normalized with {by}."
-        )
-        return Batch(tensor[None], [picture.convert("RGB")], sentence, ())
+        recipe = self.recipe.for_channels(1 if picture.mode == "L" else 3)
+        tensor, seen = prepare(picture, recipe, self.max_pixels)
+        sentence = recipe.describe()
+        return Batch(tensor[None], [seen.convert("RGB")], sentence, (), recipe.is_default)
 
     def _transformed(self, picture: Image.Image) -> Batch:
         assert self.transform is not None
@@ -158,9 +190,12 @@ class _Recipe:
                 f"transform must give a tensor, {name} gave {type(result).__name__}; "
                 "end it with torchvision.transforms.ToTensor()"
             )
-        if result.dim() != 3 or not result.is_floating_point() or result.numel() == 0:
+        # (C, H, W) fits all: that a model takes another form is only read from its first convolution
+        wanted = {3, (self.spatial or 2) + 1}
+        if result.dim() not in wanted or not result.is_floating_point() or result.numel() == 0:
             raise ImageError(
-                f"transform must give a float tensor (C, H, W), {name} gave {result.dtype} "
+                f"transform must give a float tensor {_FORMS[self.spatial][1]}, {name} gave "
+                f"{result.dtype} "
                 f"{tuple(result.shape)}; end it with torchvision.transforms.ToTensor(), "
                 "and add no batch dimension"
             )
@@ -172,10 +207,15 @@ class _Recipe:
         )
         return Batch(tensor, pictures, sentence, notes)
 
-    def _tensor(self, image: Tensor) -> Batch:
-        if image.dim() not in (2, 3, 4) or image.numel() == 0 or image.is_complex():
+    def _tensor(self, image: Tensor, what: str) -> Batch:
+        forms, spatial = _forms(self.spatial), self.spatial or 2
+        if image.is_nested:
             raise ImageError(
-                "a tensor must be real, (H, W), (C, H, W) or (N, C, H, W), and not empty, received "
+                f"a tensor must be {forms}, received a nested one; pass one of its parts"
+            )
+        if not spatial <= image.dim() <= 5 or image.numel() == 0 or image.is_complex():
+            raise ImageError(
+                f"a tensor must be real, {forms}, and not empty, received "
                 f"{image.dtype} {tuple(image.shape)}; reshape it, or pass other inputs as inputs="
             )
         if image.is_meta:
@@ -183,12 +223,14 @@ class _Recipe:
                 "a tensor must hold values, received one on the meta device; pass one on the CPU "
                 "or the model's device"
             )
-        height, width = image.shape[-2:]
+        height, width = image.shape[-2:] if spatial > 1 else (1, image.shape[-1])
         check_pixels(width, height, self.max_pixels)
-        _check_channels(1 if image.dim() == 2 else image.shape[-3], self.channels)
+        if image.dim() <= spatial + 2:  # of more, who knows which dimension holds the channels
+            received = 1 if image.dim() == spatial else image.shape[-spatial - 1]
+            _check_channels(received, self.channels)
         notes = []
         if self.transform is not None:
-            notes.append("A tensor is taken as it is: the transform was not applied to it.")
+            notes.append(f"A {what} is taken as it is: the transform was not applied to it.")
         tensor = image.detach()
         if tensor.layout != torch.strided:
             tensor = tensor.to_dense()
@@ -197,32 +239,30 @@ class _Recipe:
             tensor = tensor.dequantize()
         elif not tensor.is_floating_point():
             kind = str(tensor.dtype).removeprefix("torch.")
-            notes.append(f"The {kind} tensor was converted to float32; its values are not scaled.")
+            notes.append(f"The {kind} {what} was converted to float32; its values are not scaled.")
             tensor = tensor.to(torch.float32)
         # cloned whatever happened above: a model may begin with an in-place layer
-        tensor = tensor.clone().reshape((1,) * (4 - image.dim()) + tuple(image.shape))
+        tensor = tensor.clone().reshape((1,) * (spatial + 2 - image.dim()) + tuple(image.shape))
         pictures, shown, more = _show(tensor, None)
-        sentence = f"A {_size(tensor)} tensor taken as it is, without preprocessing; {shown}."
+        made = _size(tensor) if tensor.dim() > 3 else f"{_size(tensor)} (channels × length)"
+        sentence = f"A {made} {what} taken as it is, without preprocessing; {shown}."
         return Batch(tensor, pictures, sentence, (*notes, *more))
 
 
-def _shorter_side(picture: Image.Image, side: int, max_pixels: int) -> Image.Image:
-    """Resized as torchvision's Resize(side) does; the longer side is rounded down."""
-    width, height = picture.size
-    longer = int(side * max(width, height) / min(width, height))
-    if longer * side > max_pixels:
+def _forms(spatial: int | None) -> str:
+    *others, last = _FORMS[spatial]
+    return f"{', '.join(others)} or {last}"
+
+
+def _tensor_of(array: np.ndarray[Any, Any]) -> Tensor:
+    """An array's numbers as a tensor of its own, in its dtype where torch has it."""
+    if array.dtype.kind not in "biuf":
         raise ImageError(
-            f"an image must not be so narrow, received {width} × {height} pixels, which would "
-            f"become {side} × {longer}; crop it, or pass a transform"
+            f"an array must hold bool, integer or float numbers, received dtype {array.dtype}; "
+            "convert it with array.astype('float32')"
         )
-    new = (side, longer) if width <= height else (longer, side)
-    return picture if new == picture.size else picture.resize(new, Image.Resampling.BILINEAR)
-
-
-def _crop(picture: Image.Image, size: int) -> Image.Image:
-    # rounded as torchvision's CenterCrop does
-    left, top = round((picture.width - size) / 2), round((picture.height - size) / 2)
-    return picture.crop((left, top, left + size, top + size))
+    native = np.dtype(np.float64) if array.dtype.itemsize > 8 else array.dtype.newbyteorder("=")
+    return torch.from_numpy(np.array(array, dtype=native, order="C"))
 
 
 def _normalization(transform: object, channels: int) -> tuple[Tensor, Tensor] | None:
@@ -247,9 +287,18 @@ def _show(
     tensor: Tensor, normalization: tuple[Tensor, Tensor] | None
 ) -> tuple[list[Image.Image], str, tuple[str, ...]]:
     """Pictures of a batch, how they are to be read, and notes."""
+    if tensor.dim() == 3:
+        return _waveforms(tensor)
+    notes = []
+    while tensor.dim() > 4:
+        frames = tensor.shape[2]
+        tensor = tensor[:, :, frames // 2]
+        notes.append(
+            f"The input has {frames} frames (or slices): the picture shows the middle one, "
+            f"number {frames // 2 + 1}."
+        )
     values = tensor.float().cpu()
     finite = values.isfinite()
-    notes = []
     if not finite.all():
         count = int((~finite).sum())
         notes.append(f"The input holds {count} values that are not finite; they are shown black.")
@@ -263,6 +312,39 @@ def _show(
     rgb = values[:, :3] if channels >= 3 else values[:, :1].expand(-1, 3, -1, -1)
     codes = rgb.clamp(0, 1).mul(255).round().to(torch.uint8).permute(0, 2, 3, 1)
     return [Image.fromarray(pixels) for pixels in codes.numpy()], shown, tuple(notes)
+
+
+def _waveforms(tensor: Tensor) -> tuple[list[Image.Image], str, tuple[str, ...]]:
+    """Signals (N, C, L) drawn from left to right, a channel below the other, with words and notes."""
+    channels, length = tensor.shape[1:]
+    values = tensor[:, :_LANES].to(torch.float64).cpu()
+    notes = []
+    if not tensor.isfinite().all():
+        count = int((~tensor.isfinite()).sum())
+        notes.append(f"The input holds {count} values that are not finite; they are left out.")
+    if channels > _LANES:
+        notes.append(f"Of {channels} channels the picture shows the first {_LANES}.")
+    if length < _COLUMNS[0]:  # steps: between its values a signal has none
+        values = torch.nn.functional.interpolate(values, _COLUMNS[0], mode="nearest")
+    signals = values.numpy()
+    finite = np.isfinite(signals)
+    low, high = (float(f(signals[finite])) if finite.any() else 0.0 for f in (np.min, np.max))
+    columns = min(signals.shape[2], _COLUMNS[1])
+    starts = np.arange(columns) * signals.shape[2] // columns
+    depth = (high - signals) / ((high - low) or 1.0) * (_LANE - 1)  # in pixels from a lane's top
+    ends = []
+    for extreme, none in ((np.minimum, np.inf), (np.maximum, -np.inf)):
+        drawable = np.where(finite, depth, none)
+        end = extreme.reduceat(drawable, starts, axis=2)
+        # a line without gaps: each column reaches as far as the next one's beginning
+        own = end[:, :, :-1]
+        np.copyto(own, extreme(own, drawable[:, :, starts[1:]]), where=np.isfinite(own))
+        ends.append(end[:, :, None])
+    rows = np.arange(_LANE)[:, None]
+    drawn = (rows > ends[0] - 1) & (rows < ends[1] + 1)
+    pixels = np.where(drawn, 0, 255).astype(np.uint8).reshape(len(signals), -1, drawn.shape[3])
+    shown = f"the picture draws it from left to right, {low:g} (bottom) to {high:g} (top)"
+    return [Image.fromarray(lanes).convert("RGB") for lanes in pixels], shown, tuple(notes)
 
 
 def _in_unit_range(
@@ -305,6 +387,7 @@ def _join(batches: list[Batch]) -> Batch:
         [picture for batch in batches for picture in batch.pictures],
         " ".join(dict.fromkeys(batch.preprocessing for batch in batches)),
         tuple(dict.fromkeys(note for batch in batches for note in batch.notes)),
+        any(batch.is_default for batch in batches),
     )
 
 

@@ -6,6 +6,7 @@ Files, bytes, PIL images and arrays are read here; nothing is fetched over a net
 from __future__ import annotations
 
 import io
+import math
 import os
 import re
 import stat
@@ -21,6 +22,16 @@ MAX_PIXELS = 50_000_000
 
 # no EPS, whose reader runs Ghostscript on what may come from anywhere
 FORMATS = ("PNG", "JPEG", "GIF", "BMP", "WEBP", "TIFF", "AVIF", "JPEG2000", "PPM", "ICO", "TGA")
+
+# Where Pillow before 10.3 makes 32-bit pictures of files that hold 16 bits: these mean 0 to 65535
+# even if no pixel is above 255
+_SIXTEEN_BITS = ("PNG", "PPM")
+
+_MAX_BYTES = 1 << 30
+"""Of a file object; an uncompressed picture of `MAX_PIXELS` with 16 bits a channel has 400 MB."""
+
+_CHUNK = 1 << 20
+"""Numbers that are scaled at once."""
 
 _URL = re.compile(r"(?i)[a-z][a-z0-9+.-]+://|data:")
 
@@ -54,8 +65,36 @@ def open_picture(image: Any, max_pixels: int = MAX_PIXELS) -> tuple[Image.Image,
         TypeError: image is none of these.
     """
     notes: list[str] = []
-    picture = _plain(_open(image, max_pixels, notes), notes)
+    opened = _open(image, max_pixels, notes)
+    try:
+        picture = _plain(opened, notes)
+    except ImageError:
+        raise
+    except Exception as error:  # a palette or a transparency that does not fit the pixels
+        raise _unreadable("a picture whose colors cannot be converted", error) from error
     return picture, tuple(notes)
+
+
+def open_stack(
+    stack: np.ndarray[Any, Any], max_pixels: int = MAX_PIXELS
+) -> list[tuple[Image.Image, tuple[str, ...]]]:
+    """What `open_picture` gives for each array of a stack (N, ...), all on one scale.
+
+    A scene at night that holds 0 and 1 of 255 only would else be read as black and white.
+
+    Raises:
+        ImageError: They cannot be read.
+    """
+    if stack.size == 0:
+        raise _empty(stack.shape)
+    notes: list[str] = []
+    top = _top(stack, notes)
+    pictures = []
+    for array in stack:
+        more: list[str] = []
+        picture = _plain(_from_array(array, max_pixels, more, top), more)
+        pictures.append((picture, (*notes, *more)))
+    return pictures
 
 
 def check_pixels(width: int, height: int, max_pixels: int) -> None:
@@ -78,13 +117,23 @@ def _open(image: Any, max_pixels: int, notes: list[str]) -> Image.Image:
     if callable(getattr(image, "read", None)):
         return _decode(_read_file(image), "the file object", max_pixels, notes)
     if hasattr(image, "__array__") and not isinstance(image, type):
-        return _from_array(np.asarray(image), max_pixels, notes)
+        return _from_array(_asarray(image), max_pixels, notes)
     # as_batch takes tensors and lists itself: the sentence names all that a person may pass
     raise TypeError(
         "image must be a path, bytes, a binary file, a PIL image, an array (H, W), (H, W, C) or "
         "(C, H, W), a tensor (H, W), (C, H, W) or (N, C, H, W), or a list of these, "
         f"received {type(image).__name__}; pass one of those"
     )
+
+
+def _asarray(image: Any) -> np.ndarray[Any, Any]:
+    try:
+        return np.asarray(image)
+    except Exception as error:  # any library's array, or what calls itself one
+        raise ImageError(
+            f"an array must be readable by numpy.asarray, received {type(image).__name__} "
+            f"({type(error).__name__}: {error}); convert it to a NumPy array first"
+        ) from error
 
 
 def _checked_path(path: str | os.PathLike[Any]) -> Path:
@@ -97,17 +146,21 @@ def _checked_path(path: str | os.PathLike[Any]) -> Path:
             "if these are the file's bytes, pass them as bytes"
         )
     if isinstance(path, str) and _URL.match(text):
+        step = "nothing is downloaded here: fetch it first and pass its bytes"
+        if text.lower().startswith("file:"):
+            step = "pass the path alone, without file://"
         raise ImageError(
-            f"a path must name a file on this machine, received the URL {_quote(text)}; "
-            "nothing is downloaded here: fetch it first and pass its bytes"
+            f"a path must name a file on this machine, received the URL {_quote(text)}; {step}"
         )
     file = Path(text)
     try:
         mode = file.stat().st_mode
     except FileNotFoundError:
+        step = f"check it against the working directory, {_working_directory()}"
+        if text.startswith("~"):
+            step = "write the home directory out, with pathlib.Path(path).expanduser()"
         raise ImageError(
-            f"a path must name a file that exists, received {_quote(text)}; "
-            f"check it against the working directory, {_quote(Path.cwd())}"
+            f"a path must name a file that exists, received {_quote(text)}; {step}"
         ) from None
     except (OSError, ValueError) as error:
         raise ImageError(
@@ -129,11 +182,12 @@ def _checked_path(path: str | os.PathLike[Any]) -> Path:
 
 def _read_file(file: Any) -> bytes:
     try:
-        start = file.tell() if file.seekable() else None
-        content = file.read()
+        seekable = getattr(file, "seekable", None)
+        start = file.tell() if callable(seekable) and seekable() else None
+        content = file.read(_MAX_BYTES + 1)  # a device's file would never end
         if start is not None:
             file.seek(start)
-    except (OSError, ValueError, AttributeError) as error:
+    except Exception as error:  # whatever the file's own class raises
         raise ImageError(
             f"a file object must be open for reading, received {type(file).__name__} ({error}); "
             "open it with open(path, 'rb')"
@@ -143,11 +197,26 @@ def _read_file(file: Any) -> bytes:
             f"a file object must be binary, received one that reads {type(content).__name__}; "
             "open it with open(path, 'rb')"
         )
+    if len(content) > _MAX_BYTES:
+        raise ImageError(
+            f"a file object must hold at most {_MAX_BYTES:,} bytes, received "
+            f"{type(file).__name__} with more; pass the path of the file"
+        )
     return bytes(content)
 
 
+def _working_directory() -> str:
+    try:
+        return _quote(Path.cwd())
+    except OSError:  # it was removed
+        return "which does not exist any more"
+
+
 def _decode(source: bytes | Path, what: str, max_pixels: int, notes: list[str]) -> Image.Image:
-    empty = source.stat().st_size == 0 if isinstance(source, Path) else not source
+    try:
+        empty = source.stat().st_size == 0 if isinstance(source, Path) else not source
+    except OSError as error:  # it was there a moment ago
+        raise _unreadable(what, error) from error
     if empty:
         raise ImageError(
             f"an image must hold at least one byte, received {what}, which is empty; "
@@ -182,6 +251,10 @@ def _loaded(image: Image.Image, what: str, max_pixels: int, notes: list[str]) ->
         image.load()
     except Exception as error:
         raise _unreadable(what, error) from error
+    # an icon is only now known to hold more than its header says
+    check_pixels(*image.size, max_pixels)
+    if image.mode == "I" and image.format in _SIXTEEN_BITS:
+        image = image.convert("I;16")
     if frames > 1:
         notes.append(f"Frame {frame} of {frames}: the others were not looked at.")
     try:
@@ -202,14 +275,19 @@ def _unreadable(what: str, error: Exception) -> ImageError:
     )
 
 
-def _from_array(array: np.ndarray[Any, Any], max_pixels: int, notes: list[str]) -> Image.Image:
-    """An array as an 8-bit PIL image: L, RGB or RGBA."""
+def _empty(shape: tuple[int, ...]) -> ImageError:
+    return ImageError(
+        f"an array must hold at least one pixel, received shape {shape}; check how it was cropped"
+    )
+
+
+def _from_array(
+    array: np.ndarray[Any, Any], max_pixels: int, notes: list[str], top: float | None = None
+) -> Image.Image:
+    """An array as an 8-bit PIL image: L, RGB or RGBA. top is what means white, None: see `_top`."""
     shape = array.shape
     if array.size == 0:
-        raise ImageError(
-            f"an array must hold at least one pixel, received shape {shape}; "
-            "check how it was cropped"
-        )
+        raise _empty(shape)
     first, last = (array.ndim == 3 and shape[axis] in (1, 3, 4) for axis in (0, 2))
     if first and last:
         raise ImageError(
@@ -225,30 +303,28 @@ def _from_array(array: np.ndarray[Any, Any], max_pixels: int, notes: list[str]) 
     if first:
         array = array.transpose(1, 2, 0)
     check_pixels(array.shape[1], array.shape[0], max_pixels)
-    pixels = _eight_bits(array, notes)
+    pixels = _eight_bits(array, _top(array, notes) if top is None else top)
     if pixels.ndim == 3 and pixels.shape[2] == 1:
         pixels = pixels[:, :, 0]
     return Image.fromarray(np.ascontiguousarray(pixels))
 
 
-def _eight_bits(array: np.ndarray[Any, Any], notes: list[str]) -> np.ndarray[Any, Any]:
-    """Brightness 0 to 255 by the one rule for numbers that `open_picture` states."""
+def _top(array: np.ndarray[Any, Any], notes: list[str]) -> float:
+    """Which number means white, by the one rule that `open_picture` states; black is 0."""
     dtype, is_float = array.dtype.name, array.dtype.kind == "f"
-    if dtype == "bool":
-        return array.astype(np.uint8) * 255
-    if dtype == "uint8":
-        return array
+    if dtype in ("bool", "uint8"):
+        return 1 if dtype == "bool" else 255
     if array.dtype.kind not in "iuf":
         raise ImageError(
             f"an array must hold bool, integer or float numbers, received dtype {dtype}; "
             "convert it with array.astype('uint8')"
         )
-    if is_float and not np.isfinite(array).all():
+    low, high = float(array.min()), float(array.max())
+    if not (math.isfinite(low) and math.isfinite(high)):
         raise ImageError(
             f"an array must hold finite numbers, received a {dtype} array with NaN or infinity; "
             "replace them with numpy.nan_to_num, or pass a tensor, which is taken as it is"
         )
-    low, high = float(array.min()), float(array.max())
     small, large = (1, 255) if is_float else (255, 65535)
     slack = 1e-3 if is_float else 0  # a resampled picture may overshoot a little
     top = large if dtype == "uint16" or high > small * (1 + slack) else small
@@ -264,15 +340,29 @@ def _eight_bits(array: np.ndarray[Any, Any], notes: list[str]) -> np.ndarray[Any
         )
     elif top != 255:
         notes.append(f"The values, {dtype} from 0 to {top}, were rounded to 8 bits.")
-    scaled = array.astype(np.float64) * (255 / top)
-    return np.clip(np.rint(scaled), 0, 255).astype(np.uint8)
+    return top
+
+
+def _eight_bits(array: np.ndarray[Any, Any], top: float) -> np.ndarray[Any, Any]:
+    """Brightness 0 to 255 of numbers from 0 to top."""
+    if array.dtype == np.uint8:
+        return array
+    codes = np.empty(array.shape, np.uint8)
+    # some rows at a time: as float64 the whole is 8 times larger
+    step = max(1, _CHUNK // math.prod(array.shape[1:]))
+    for row in range(0, len(array), step):
+        scaled = array[row : row + step].astype(np.float64)
+        scaled *= 255 / top
+        codes[row : row + step] = np.clip(np.rint(scaled, out=scaled), 0, 255, out=scaled)
+    return codes
 
 
 def _plain(image: Image.Image, notes: list[str]) -> Image.Image:
     """Any mode as L or RGB: colors converted, depth scaled, transparency laid on white."""
     if image.mode.startswith(("I", "F")):
         # convert() would clip at 255
-        return Image.fromarray(_eight_bits(np.asarray(image), notes))
+        values = np.asarray(image)
+        return Image.fromarray(_eight_bits(values, _top(values, notes)))
     if image.has_transparency_data:
         # Pillow has no way from La to RGBA but this
         layer = (image.convert("LA") if image.mode == "La" else image).convert("RGBA")

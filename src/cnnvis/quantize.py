@@ -49,20 +49,28 @@ def quantize(maps: Tensor, *, factor: int = 1, symmetric: bool = False) -> Quant
     """Codes, bounds and statistics of maps.
 
     Args:
-        maps: Real tensor (tiles, height, width) or (tiles, planes, height, width), any device and
-            dtype. Other dtypes than float32 are read as float32: a float64 value beyond its range
-            counts as not finite, integers above 2**24 are rounded.
+        maps: Real tensor (tiles, height, width) or (tiles, planes, height, width), any device,
+            layout and dtype that holds one number in each element, quantized ones and the float8
+            family too. All are read as float32: a float64 value beyond its range counts as not
+            finite, integers above 2**24 are rounded.
         factor: Averages blocks of factor x factor values of a plane before coding (a block at the
             border may be smaller; a block with a value that is not finite is not finite). Bounds and
             statistics stay those of the full maps, so colours do not change with the resolution.
         symmetric: Bounds (-m, m) with m the largest magnitude, so that zero is exactly code 128.
 
     Returns:
-        For every finite value, `dequantize` is off by at most (hi - lo) / 508, plus rounding.
+        For every finite value x, as float32 holds it, `dequantize` is off by at most
+        (hi - lo) / 508 * (1 + 2**-40) + max(-lo, hi) * 2**-52: half a step, and float64's rounding.
+        Reading x as float32 before that rounds by at most |x| * 2**-24 + 2**-150, or not at all
+        where float32 holds it. Codes never fall where values rise, and those of a tile depend
+        neither on the other tiles nor on how the numbers lie in memory. Statistics are float64
+        sums, whose order may differ, rounded to float32; the count is exact up to 2**24.
 
     Raises:
-        TypeError: maps is complex; take `.abs()` first.
-        ValueError: maps has neither three nor four dimensions, or factor is below 1.
+        TypeError: maps is complex, so take `.abs()` first; or its dtype packs several numbers into
+            an element.
+        ValueError: maps has neither three nor four dimensions, or is on the meta device; or factor
+            is no whole number from 1.
     """
     if maps.is_complex():
         raise TypeError(
@@ -72,9 +80,17 @@ def quantize(maps: Tensor, *, factor: int = 1, symmetric: bool = False) -> Quant
         raise ValueError(
             f"quantize takes maps (tiles, [planes,] height, width), got shape {tuple(maps.shape)}"
         )
-    if factor < 1:
-        raise ValueError(f"quantize takes factor >= 1, got {factor}")
+    if factor != int(factor) or factor < 1:
+        raise ValueError(f"quantize takes a whole factor >= 1, got {factor}")
+    factor = int(factor)
+    if maps.is_meta:
+        raise ValueError("quantize takes maps that hold numbers, got them on the meta device")
     maps = (maps.dequantize() if maps.is_quantized else maps).detach()
+    if maps.layout != torch.strided:
+        maps = maps.to_dense()
+    _check_readable(maps.dtype)
+    if maps.device.type == "mps":  # Metal has no float64
+        maps = maps.cpu()
     if maps.ndim == 3:
         maps = maps[:, None]
     tiles, planes, height, width = maps.shape
@@ -143,6 +159,16 @@ def dequantize(codes: Tensor, bounds: Tensor) -> Tensor:
     return values.masked_fill(codes == 0, torch.nan)
 
 
+def _check_readable(dtype: torch.dtype) -> None:
+    try:
+        torch.empty(1, dtype=dtype).to(torch.float32)
+    except (NotImplementedError, RuntimeError):
+        raise TypeError(
+            f"quantize takes maps with one number in each element, got {dtype}, which torch cannot "
+            "read as float32; unpack it first"
+        ) from None
+
+
 def _blocks(maps: Tensor, factor: int) -> list[tuple[slice, slice, slice]]:
     """Slices of tiles, planes and rows that cover maps; rows start at a multiple of factor."""
     if not maps.numel():
@@ -174,13 +200,13 @@ def _average(exact: Tensor, factor: int) -> Tensor:
     if factor == 1:
         return exact
     tiles, planes, height, width = exact.shape
-    rows, columns = -(-height // factor), -(-width // factor)
-    padded = torch.nn.functional.pad(
-        exact, (0, columns * factor - width, 0, rows * factor - height)
-    ).view(tiles, planes, rows, factor, columns, factor)
-    down = (height - factor * torch.arange(rows, device=exact.device)).clamp(max=factor)
-    across = (width - factor * torch.arange(columns, device=exact.device)).clamp(max=factor)
-    return padded.sum((3, 5)) / (down[:, None] * across)
+    tall, wide = min(factor, height), min(factor, width)  # padding a row to a block would waste
+    rows, columns = -(-height // tall), -(-width // wide)
+    padded = torch.nn.functional.pad(exact, (0, columns * wide - width, 0, rows * tall - height))
+    down = (height - tall * torch.arange(rows, device=exact.device)).clamp(max=tall)
+    across = (width - wide * torch.arange(columns, device=exact.device)).clamp(max=wide)
+    sums = padded.view(tiles, planes, rows, tall, columns, wide).sum((3, 5))
+    return sums / (down[:, None] * across)
 
 
 def _encode(exact: Tensor, lo: Tensor, hi: Tensor, masked: bool) -> Tensor:

@@ -1,7 +1,8 @@
 """An `Inspection` as one HTML file: the same view, interactive, with no kernel and no network.
 
-The page holds the bundle, the metadata and one frame for each layer and view. Nothing in it comes
-from elsewhere, and a Content-Security-Policy in its head makes sure of that.
+The page holds the bundle, the metadata, and for one image of the batch a frame of each layer's
+filters and of each call's feature maps. Nothing in it comes from elsewhere, and a
+Content-Security-Policy in its head makes sure of that.
 """
 
 from __future__ import annotations
@@ -13,13 +14,13 @@ import html
 import json
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from cnnvis import bundle
-from cnnvis.describe import describe, picture
-from cnnvis.frame import VIEWS, clean
+from cnnvis.describe import describe, image_count, picture, seen
+from cnnvis.frame import FEATURE_MAPS, VIEWS, clean
 from cnnvis.inspection import Inspection
 
 _MEGABYTE = 10**6
@@ -100,52 +101,85 @@ def to_html(
         title: Of the page; None: the model's class name.
         max_mb: Most that the page may weigh, in units of 10**6 bytes. All layers stay in it: where
             the whole does not fit, large frames are first averaged down, then lose their weakest
-            channels, and the view says both.
-        state: How the view opens: layer, view, channels, colormap, scale, sort, theme.
+            channels, and at last the later calls of layers that ran often stay out; the view says
+            all of it.
+        state: How the view opens: layer, view, call, batch_index, channels, colormap, scale, sort,
+            theme. The page holds the image of that batch_index alone.
 
     Raises:
-        ValueError: The page does not fit max_mb even so.
+        ValueError: The page does not fit max_mb even so, or the batch has no such image.
     """
     opening = {"layer": clean(inspection.first.name), "view": VIEWS[0], **(state or {})}
-    seen = picture(inspection)
+    image = opening.get("batch_index", 0)
+    count = image_count(inspection)
+    if not 0 <= image < count:
+        raise ValueError(
+            f"batch_index must be 0 to {count - 1}, one of the images that were looked at, got {image}"
+        )
+    shown = picture(inspection, image)
     content = {
         "metadata": describe(inspection),
-        "picture": f"data:image/png;base64,{_base64(seen)}" if seen else "",
+        "seen": seen(inspection, image),
+        "picture": f"data:image/png;base64,{_base64(shown)}" if shown else "",
         "state": opening,
     }
     title = clean(title if title is not None else f"{type(inspection.model).__name__} in cnnvis")
     empty = len(_page(title, {**content, "frames": {}}).encode())
     room = int(max_mb * _MEGABYTE) - empty
-    return _page(title, {**content, "frames": _frames(inspection, room, max_mb)})
+    return _page(title, {**content, "frames": _frames(inspection, image, room, max_mb)})
 
 
-def _frames(inspection: Inspection, room: int, max_mb: float) -> dict[str, str]:
-    """One compressed frame for each layer and view, together within room bytes of the page."""
+def _frames(inspection: Inspection, image: int, room: int, max_mb: float) -> dict[str, str]:
+    """One compressed frame for each call of each layer, and its filters, within room bytes."""
     limit = _LARGEST_FRAME
     frames: dict[str, str] = {}
     raw: dict[str, int] = {}
     while True:
-        for index, run in enumerate(inspection.layers):
-            for view in VIEWS:
-                key = f"{index}/{view}/0"
-                if key in raw and raw[key] <= limit:
-                    continue
-                try:
-                    frame = inspection.frame(run.name, view, max_bytes=limit, cut=True)
-                except ValueError:  # nothing to show in this view: no weights, or it never ran
-                    continue
-                raw[key] = len(frame)
-                frames[key] = _base64(gzip.compress(frame, 6, mtime=0))
-        weight = sum(len(key) + len(frame) + 6 for key, frame in frames.items())
+        for key, name, view, call in _pictures(inspection):
+            if key in raw and raw[key] <= limit:
+                continue
+            try:
+                frame = inspection.frame(name, view, call, image=image, max_bytes=limit, cut=True)
+            except ValueError:  # nothing to show in this view: no weights, or it never ran
+                continue
+            raw[key] = len(frame)
+            frames[key] = _base64(gzip.compress(frame, 6, mtime=0))
+        weight = sum(map(_weight, frames.items()))
         if weight <= room:
             return frames
         if limit <= _SMALLEST_FRAME:
-            need = (weight - room) / _MEGABYTE + max_mb
-            raise ValueError(
-                f"max_mb={max_mb} is too small for a report of {len(inspection.layers)} layers, "
-                f"which needs {need:.1f}; raise max_mb or inspect fewer layers"
-            )
+            break
         limit = max(_SMALLEST_FRAME, int(limit * max(0.1, min(_SHRINK, room / weight))))
+    # what ran very often: the first call of every layer stays, the latest calls go first
+    for key in sorted(frames, key=_call, reverse=True):
+        if weight <= room or _call(key) == 0:
+            break
+        weight -= _weight((key, frames.pop(key)))
+    if weight <= room:
+        return frames
+    need = (weight - room) / _MEGABYTE + max_mb
+    raise ValueError(
+        f"max_mb={max_mb} is too small for a report of {len(inspection.layers)} layers, "
+        f"which needs {need:.1f}; raise max_mb or inspect fewer layers"
+    )
+
+
+def _pictures(inspection: Inspection) -> Iterator[tuple[str, str, str, int]]:
+    """All that a page can show, as (key, layer, view, call); filters are the same for every call."""
+    for index, run in enumerate(inspection.layers):
+        for view in VIEWS:
+            for call in range(run.calls if view == FEATURE_MAPS else 1):
+                yield f"{index}/{view}/{call}", run.name, view, call
+
+
+def _weight(entry: tuple[str, str]) -> int:
+    """Bytes of a frame in the page, with its key."""
+    key, frame = entry
+    return len(key) + len(frame) + 6
+
+
+def _call(key: str) -> int:
+    return int(key.rpartition("/")[2])
 
 
 def _page(title: str, content: Mapping[str, Any]) -> str:

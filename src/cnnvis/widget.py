@@ -6,8 +6,11 @@ is the one place where an error becomes a banner in the view.
 
 from __future__ import annotations
 
+import contextlib
+import sys
 import threading
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +19,7 @@ import traitlets
 
 from cnnvis import bundle
 from cnnvis.choice import LayerChoice, unknown_layer
-from cnnvis.describe import describe, picture
+from cnnvis.describe import describe, image_count, picture, seen, thumbnails
 from cnnvis.frame import FEATURE_MAPS, VIEWS, clean
 from cnnvis.inspection import DEFAULT_MEMORY_MB, Inspection, inspect
 
@@ -31,7 +34,32 @@ SORTS = ("index", "mean", "max", "std", "zeros")
 THEMES = ("auto", "light", "dark")
 
 # all that the page may write; the rest is the kernel's
-_FROM_PAGE = {"layer", "view", "channels", "colormap", "scale", "sort"}
+_FROM_PAGE = {"layer", "view", "call", "batch_index", "channels", "colormap", "scale", "sort"}
+# what a new look changes, in the order in which it is taken back: channels and call are a layer's
+_OF_A_LOOK = (
+    "layer", "channels", "call", "batch_index", "metadata", "seen", "picture", "thumbnails", "frame",
+    "problem",
+)  # fmt: skip
+
+_IDLE = -1.0
+_PACE = 0.1  # seconds between two words of progress
+_PATIENCE = 1.0  # seconds before a look that nobody sees says on stderr how far it is
+
+
+class _Index(traitlets.Int):  # type: ignore[type-arg]
+    """A whole number that counts from 0; True and 1.0 are none."""
+
+    def validate(self, obj: Any, value: Any) -> int:
+        """The value.
+
+        Raises:
+            traitlets.TraitError: It is no int.
+        """
+        if not isinstance(value, int) or isinstance(value, bool):
+            raise traitlets.TraitError(
+                f"{self.name} is a whole number that counts from 0, got {value!r}; set an int"
+            )
+        return value
 
 
 class CNNVisWidget(anywidget.AnyWidget):
@@ -57,10 +85,13 @@ class CNNVisWidget(anywidget.AnyWidget):
         layer: Dotted name of the layer shown. As all that follow: set it in Python and the view
             moves; a click in the view sets it in Python, and `observe` tells of it.
         view: "feature_maps" or "filters".
+        call: Which call of the layer is shown, from 0; another layer starts at 0.
+        batch_index: Which image of the batch is shown, from 0: its maps, predictions and picture.
         channels: The channels picked by clicking, in the order of the clicks.
         colormap: One of `COLORMAPS`.
         scale: "channel" (each tile by its own bounds), "layer" or "symmetric" (about zero).
         sort: "index", "mean", "max", "std" or "zeros".
+        progress: While a look runs: how much of it is done, from 0 to 1; else -1.
 
     Raises:
         TypeError: model is no module.
@@ -72,12 +103,17 @@ class CNNVisWidget(anywidget.AnyWidget):
     _css = traitlets.Unicode().tag(sync=True)
 
     metadata = traitlets.Dict().tag(sync=True)
+    seen = traitlets.Dict().tag(sync=True)
     picture = traitlets.Bytes().tag(sync=True)
+    thumbnails = traitlets.Bytes().tag(sync=True)
     frame = traitlets.Bytes().tag(sync=True)
     problem = traitlets.Unicode().tag(sync=True)
+    progress = traitlets.Float(_IDLE).tag(sync=True)
 
     layer = traitlets.Unicode().tag(sync=True)
     view = traitlets.Enum(VIEWS, FEATURE_MAPS).tag(sync=True)
+    call = _Index().tag(sync=True)
+    batch_index = _Index().tag(sync=True)
     channels = traitlets.List(traitlets.Int()).tag(sync=True)
     colormap = traitlets.Enum(COLORMAPS, "auto").tag(sync=True)
     scale = traitlets.Enum(SCALES, "channel").tag(sync=True)
@@ -101,6 +137,7 @@ class CNNVisWidget(anywidget.AnyWidget):
     ) -> None:
         self._lock = threading.RLock()  # messages can come on another thread while a cell runs
         self._generation = 0
+        self._shown: tuple[Any, ...] | None = None  # what the frame is of; None: there is none
         self._image, self._model_inputs = image, inputs
         self._options: dict[str, Any] = {
             "transform": transform,
@@ -109,11 +146,17 @@ class CNNVisWidget(anywidget.AnyWidget):
             "device": device,
             "memory_mb": memory_mb,
         }
-        self._inspection: Inspection | None = inspect(model, image, inputs=inputs, **self._options)
-        super().__init__(layer=clean(self.inspection.first.name), theme=theme, height=height)
-        with self.hold_sync():
-            self._publish()
-        self.on_msg(self._answer)
+        with _said_on_stderr():
+            inspection = inspect(model, image, inputs=inputs, **self._options)
+        self._inspection: Inspection | None = inspection
+        try:
+            super().__init__(layer=clean(inspection.first.name), theme=theme, height=height)
+            with self.hold_sync():
+                self._publish()
+            self.on_msg(self._answer)
+        except BaseException:
+            self.close()  # half a widget would stay in ipywidgets' registry for ever
+            raise
 
     @traitlets.default("_esm")
     def _default_esm(self) -> str:
@@ -145,11 +188,11 @@ class CNNVisWidget(anywidget.AnyWidget):
     @image.setter
     def image(self, image: Any) -> None:
         self._look(image, None)
-        self._image, self._model_inputs = image, None
 
     def refresh(self) -> None:
         """Looks again at the same input: after a training step, or any other change of the model."""
-        self._look(self._image, self._model_inputs)
+        with self._lock:
+            self._look(self._image, self._model_inputs)
 
     def activation(self, name: str, call: int = 0) -> Tensor:
         """The exact output of a layer; see `Inspection.activation`."""
@@ -165,8 +208,8 @@ class CNNVisWidget(anywidget.AnyWidget):
         """Writes the interactive view, opening as it is now; see `cnnvis.report.save_html`."""
         from cnnvis.report import save_html
 
-        state = {name: getattr(self, name) for name in sorted(_FROM_PAGE | {"theme"})}
         with self._lock:
+            state = {name: getattr(self, name) for name in sorted(_FROM_PAGE | {"theme"})}
             return save_html(self.inspection, path, title=title, max_mb=max_mb, state=state)
 
     def __repr__(self) -> str:
@@ -185,18 +228,26 @@ class CNNVisWidget(anywidget.AnyWidget):
             if layout is not None:
                 layout.close()
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Sets a selection, checks it and sends what follows from it, as one step for all threads."""
+        with self._lock if name in _FROM_PAGE else contextlib.nullcontext():
+            super().__setattr__(name, value)
+
     def set_state(self, sync_data: dict[str, Any]) -> None:
         """Takes what the page may write, one value at a time; what it may not have is sent back."""
-        # the layer first: channels are those of a layer
-        for name in sorted(sync_data, key=lambda name: name != "layer"):
-            if name in _FROM_PAGE:
-                try:
-                    super().set_state({name: sync_data[name]})
-                except (traitlets.TraitError, ValueError, TypeError) as error:
-                    self.problem = clean(str(error))
+        with self._lock:
+            if self._inspection is None:
+                return  # what was under way when the widget was closed
+            # the layer first: channels and call are those of a layer
+            for name in sorted(sync_data, key=lambda name: name != "layer"):
+                if name in _FROM_PAGE:
+                    try:
+                        super().set_state({name: sync_data[name]})
+                    except (traitlets.TraitError, ValueError, TypeError) as error:
+                        self.problem = clean(str(error))
+                        self.send_state(name)
+                elif self.has_trait(name) and name in self.keys:
                     self.send_state(name)
-            elif self.has_trait(name) and name in self.keys:
-                self.send_state(name)
 
     @traitlets.validate("layer")
     def _known_layer(self, proposal: Any) -> str:
@@ -218,16 +269,43 @@ class CNNVisWidget(anywidget.AnyWidget):
                 )
         return picked
 
+    @traitlets.validate("call")
+    def _known_call(self, proposal: Any) -> int:
+        call: int = proposal["value"]
+        calls = self.inspection.layer(self._name()).calls
+        if not 0 <= call < max(calls, 1):
+            often = f"ran {calls} time{'' if calls == 1 else 's'}" if calls else "never ran"
+            raise traitlets.TraitError(
+                f"call {call} is not one of layer {self.layer!r}, which {often} for this input; "
+                f"set call to {_span(calls)}"
+            )
+        return call
+
+    @traitlets.validate("batch_index")
+    def _known_image(self, proposal: Any) -> int:
+        image: int = proposal["value"]
+        images = image_count(self.inspection)
+        if not 0 <= image < images:
+            raise traitlets.TraitError(
+                f"batch_index {image} is not one of the batch, which has {images} "
+                f"image{'' if images == 1 else 's'}; set batch_index to {_span(images)}"
+            )
+        return image
+
     @traitlets.observe("layer")
     def _layer_changed(self, change: Any) -> None:
-        if self._generation:  # not while the widget is being made
-            with self.hold_sync():
-                self.channels = []
-                self._show()
+        with self.hold_sync():
+            self.channels, self.call = [], 0
+            self._show()
 
-    @traitlets.observe("view")
-    def _view_changed(self, change: Any) -> None:
-        if self._generation:
+    @traitlets.observe("view", "call")
+    def _other_frame(self, change: Any) -> None:
+        self._show()
+
+    @traitlets.observe("batch_index")
+    def _other_image(self, change: Any) -> None:
+        with self.hold_sync():
+            self._tell()
             self._show()
 
     def _name(self) -> str:
@@ -235,34 +313,89 @@ class CNNVisWidget(anywidget.AnyWidget):
         return next(r.name for r in self.inspection.layers if clean(r.name) == self.layer)
 
     def _look(self, image: Any, inputs: Any) -> None:
+        """Takes another look. If it fails or is interrupted, all stays as it was, in the page too."""
         with self._lock:
             model = self.inspection.model
-            self._inspection = inspect(model, image, inputs=inputs, **self._options)
+            with self._said_in_view():
+                look = inspect(model, image, inputs=inputs, **self._options)
+            before = (self._inspection, self._image, self._model_inputs, self._generation)
+            state = {name: getattr(self, name) for name in _OF_A_LOOK}
             with self.hold_sync():
-                self._publish()
+                try:
+                    self._inspection, self._image, self._model_inputs = look, image, inputs
+                    self._publish()
+                except BaseException:
+                    self._inspection, self._image, self._model_inputs, self._generation = before
+                    self._shown = None
+                    for name, value in state.items():
+                        with contextlib.suppress(Exception):  # of whoever observes it
+                            setattr(self, name, value)
+                    raise
 
     def _publish(self) -> None:
-        """Sends all of a new look; the frame and the metadata carry the same generation."""
+        """Shows all of a new look; the frame and the metadata carry the same generation."""
         self._generation += 1
-        self.metadata = describe(self.inspection, self._generation)
-        self.picture = picture(self.inspection)
-        if self.layer in [clean(run.name) for run in self.inspection.layers]:
-            self._show()
-        else:  # the model was changed: its observer shows the layer that takes the place
-            self.layer = clean(self.inspection.first.name)
+        self._shown = None
+        look = self.inspection
+        if self.layer not in [clean(run.name) for run in look.layers]:  # the model was changed
+            self.layer = clean(look.first.name)
+        run = look.layer(self._name())
+        count = run.layer.out_channels
+        self.channels = [each for each in self.channels if count is None or each < count]
+        if self.call >= run.calls:
+            self.call = 0
+        if self.batch_index >= image_count(look):
+            self.batch_index = 0
+        self.metadata = describe(look, self._generation)
+        self.thumbnails = thumbnails(look)
+        self._tell()
+        self._show()
+
+    def _tell(self) -> None:
+        """What the model saw and said of the picked image."""
+        if self._generation == 0:  # the widget is being made
+            return
+        self.seen = seen(self.inspection, self.batch_index)
+        self.picture = picture(self.inspection, self.batch_index)
 
     def _show(self) -> None:
-        """The frame of the current layer and view, or the reason why there is none."""
-        with self._lock:
-            try:
-                self.frame = self.inspection.frame(
-                    self._name(), self.view, generation=self._generation
-                )
-                self.problem = ""
-            except Exception as error:
-                # the page asked for it: nobody stands by to catch what is raised here
-                self.frame = b""
-                self.problem = clean(str(error))
+        """The frame of what is picked, or the reason why there is none."""
+        # filters are the same in every call and for every image
+        which = (self.call, self.batch_index) if self.view == FEATURE_MAPS else (0, 0)
+        wanted = (self._generation, self.layer, self.view, *which)
+        if (
+            self._generation == 0 or wanted == self._shown
+        ):  # the widget is being made, or it is there
+            return
+        self._shown = None
+        call, image = which
+        try:
+            self.frame = self.inspection.frame(
+                self._name(), self.view, call, image=image, generation=self._generation
+            )
+            self.problem = ""
+        except BaseException as error:
+            # no frame of what was shown before under the name of what was asked for
+            self.frame = b""
+            self.problem = clean(str(error)) or (
+                f"{type(error).__name__} while layer {self.layer!r} was read; w.refresh() looks again"
+            )
+            if not isinstance(error, Exception):  # an interrupt; all else nobody stands by to catch
+                raise
+        else:
+            self._shown = wanted
+
+    @contextlib.contextmanager
+    def _said_in_view(self) -> Iterator[Callable[[int, int], None]]:
+        """How far a look is, as the trait `progress`; a quick look says nothing."""
+
+        def say(done: int, total: int) -> None:
+            self.progress = min(done / total, 1.0) if total else 0.0
+
+        try:
+            yield _paced(say, _PACE)
+        finally:
+            self.progress = _IDLE
 
     def _answer(self, _: Any, message: Any, buffers: Any) -> None:
         """Answers a request of the page; every one gets an answer, an error included."""
@@ -289,6 +422,49 @@ class CNNVisWidget(anywidget.AnyWidget):
             name,
             message["view"],
             int(message.get("call", 0)),
+            image=int(message.get("image", 0)),
             generation=self._generation,
             channels=[int(channel) for channel in message["channels"]],
         )
+
+
+@contextlib.contextmanager
+def _said_on_stderr() -> Iterator[Callable[[int, int], None]]:
+    """How far a look is, in one line that is erased at the end; a quick look says nothing."""
+    width = 0
+
+    def say(done: int, total: int) -> None:
+        nonlocal width
+        text = f"cnnvis: {done} of {total} layers ran"
+        width = max(width, len(text))
+        print(f"\r{text:<{width}}", end="", file=sys.stderr, flush=True)
+
+    try:
+        yield _paced(say, _PATIENCE)
+    finally:
+        if width:
+            with contextlib.suppress(Exception):
+                print(f"\r{'':<{width}}\r", end="", file=sys.stderr, flush=True)
+
+
+def _paced(say: Callable[[int, int], None], wait: float) -> Callable[[int, int], None]:
+    """The same, first after `wait` seconds, then every `_PACE`; what goes wrong in it is left out.
+
+    It is called from within the model's forward pass, which no lost connection may end.
+    """
+    due = time.monotonic() + wait
+
+    def paced(done: int, total: int) -> None:
+        nonlocal due
+        now = time.monotonic()
+        if now >= due:
+            due = now + _PACE
+            with contextlib.suppress(Exception):
+                say(done, total)
+
+    return paced
+
+
+def _span(count: int) -> str:
+    """The indices of so many things, in words."""
+    return f"0 to {count - 1}" if count > 1 else "0"

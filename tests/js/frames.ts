@@ -5,6 +5,8 @@ import { FEATURE_MAPS, type Frame, parseFrame, type View } from "../../js/frame.
 export interface Content {
   layer?: string;
   view?: View;
+  call?: number;
+  image?: number;
   generation?: number;
   shape: [tiles: number, planes: number, height: number, width: number];
   factor?: number;
@@ -19,6 +21,7 @@ export function packFrame(
   change: (header: Record<string, unknown>) => void = () => {},
 ): Uint8Array {
   const { layer = "conv1", view = FEATURE_MAPS, generation = 1, shape, factor = 1, codes, bounds } = content;
+  const { call = 0, image = 0 } = content;
   const [total, planes, height, width] = shape;
   const channels = content.channels ?? Array.from({ length: total }, (_, i) => i);
   const tiles = channels.length;
@@ -35,8 +38,8 @@ export function packFrame(
       generation: String(generation),
       layer,
       view,
-      call: "0",
-      image: "0",
+      call: String(call),
+      image: String(image),
       shape: JSON.stringify(shape),
       factor: String(factor),
       stats: JSON.stringify(["mean", "std", "zeros", "nonfinite"]),

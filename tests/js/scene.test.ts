@@ -60,6 +60,16 @@ describe("a scene", () => {
     expect(now.y).toBeCloseTo(center.y);
   });
 
+  it("shows one slice of maps with a depth, as large as a map without one", () => {
+    const flat = showing(plainFrame(FEATURE_MAPS, [6, 1, 20, 30])).state.scene;
+    const deep = showing(plainFrame(FEATURE_MAPS, [6, 16, 20, 30]));
+    expect(deep.state.scene?.layout).toEqual(flat?.layout);
+    const transform = { k: 30, x: -500, y: -300 };
+    deep.set({ transform, slice: 7 });
+    expect(nextScene(deep.state).scene?.slice).toEqual({ depth: 16, at: 7 });
+    expect(nextScene(deep.state).transform?.y).toBeCloseTo(transform.y);
+  });
+
   it("of another layer shows all of it", () => {
     const store = showing(plainFrame(FEATURE_MAPS, [40, 1, 8, 8]));
     store.set({ transform: { k: 30, x: -500, y: -300 }, frame: plainFrame(FEATURE_MAPS, [10, 1, 8, 8]) });
@@ -72,6 +82,9 @@ describe("a scene", () => {
     expect(showing(filters, first).state.scene?.arrangement).toBe("color");
     expect(showing(filters, { ...first, in_channels: 6 }).state.scene?.arrangement).toBe("mosaic");
     expect(showing(plainFrame(FEATURE_MAPS, [2, 3, 7, 7]), first).state.scene?.arrangement).toBe("grid");
+    const video = { in_channels: 3, filters_shape: [2, 3, 5, 7, 7] };
+    const scene = showing(plainFrame(FILTERS, [2, 15, 7, 7]), video).state.scene;
+    expect(scene).toMatchObject({ arrangement: "color", slice: { depth: 5, at: 0 } });
   });
 
   it("brings a picked tile into view, and leaves one that is in view where it is", () => {
@@ -118,7 +131,27 @@ describe("what is read out", () => {
       out_channels: 4,
       filters_shape: [4, 2, 3, 3, 3],
     });
-    expect(at(store, 1, 4, 0, 0)).toContain("filter 1 · input channel 1 · depth 1 · row 0");
+    expect(at(store, 1, 1, 0, 0)).toContain("filter 1 · input channel 1 · depth 1 of 3 · row 0");
+    store.set({ slice: 2 });
+    store.set(nextScene(store.state));
+    expect(at(store, 1, 1, 0, 0)).toContain("depth 3 of 3");
+  });
+
+  it("is the value of the slice that is shown", () => {
+    const store = showing(
+      frameOf({ layer: "a", shape: [1, 3, 1, 1], codes: Uint8Array.of(1, 128, 255), bounds: [-1, 1] }),
+    );
+    const values = [0, 1, 2, 9].map((slice) => {
+      store.set({ slice });
+      store.set(nextScene(store.state));
+      return at(store, 0, 0, 0, 0);
+    });
+    expect(values).toEqual([
+      "channel 0 · depth 1 of 3 · column 0: value -1.000 ± 0.004",
+      "channel 0 · depth 2 of 3 · column 0: value 0.000 ± 0.004",
+      "channel 0 · depth 3 of 3 · column 0: value 1.000 ± 0.004",
+      "channel 0 · depth 3 of 3 · column 0: value 1.000 ± 0.004",
+    ]);
   });
 
   it("gives three values of a filter in color, and its error once", () => {
@@ -202,8 +235,21 @@ describe("details", () => {
     zoomIn(store);
     await vi.advanceTimersByTimeAsync(200);
     store.set({ frame: plainFrame(FEATURE_MAPS, [4, 1, 600, 600], 3, 2) });
-    arrive(await full({ layer: "a", view: FEATURE_MAPS, call: 0, channels: [0], factor: 1 }));
+    arrive(await full({ layer: "a", view: FEATURE_MAPS, call: 0, image: 0, channels: [0], factor: 1 }));
     await vi.advanceTimersByTimeAsync(10);
     expect(store.state.details.size).toBe(0);
   });
+
+  it.each([{ generation: 2 }, { call: 1 }, { image: 1 }])(
+    "out of another frame (%o) are dropped",
+    async (other) => {
+      const { store, asked } = following((request) =>
+        full(request).then((frame) => Object.assign({}, frame, other)),
+      );
+      zoomIn(store);
+      await vi.advanceTimersByTimeAsync(500);
+      expect(asked.length).toBeGreaterThan(0);
+      expect(store.state.details.size).toBe(0);
+    },
+  );
 });

@@ -5,7 +5,7 @@ import { feed } from "../../js/feed.js";
 import { FEATURE_MAPS, FILTERS } from "../../js/frame.js";
 import { type Arrival, liveSource } from "../../js/source.js";
 import { viewerStore } from "../../js/state.js";
-import { readBytes, readTrait } from "../../js/wire.js";
+import { pythonName, readBytes, readTrait } from "../../js/wire.js";
 import { packFrame } from "./frames.js";
 import { FakeModel, layerJson, traits } from "./model.js";
 
@@ -51,6 +51,21 @@ describe("metadata", () => {
     ]) {
       expect(() => readTrait("metadata", value)).not.toThrow();
     }
+  });
+});
+
+describe("names", () => {
+  it("are Python's on the wire", () => {
+    expect(["batchIndex", "layer"].map(pythonName)).toEqual(["batch_index", "layer"]);
+  });
+
+  it("of calls and images that are none count as the first", () => {
+    for (const value of [-1, 0.5, Number.NaN, 1e300, "2", null, {}, true]) {
+      expect(readTrait("call", value)).toBe(0);
+      expect(readTrait("batchIndex", value)).toBe(0);
+    }
+    expect(readTrait("progress", "x")).toBe(-1);
+    expect(readTrait("seen", 3)).toEqual({ image: 0, predictions: [] });
   });
 });
 
@@ -113,6 +128,34 @@ describe("a live source", () => {
     expect(store.state.status.kind).toBe("ready");
   });
 
+  it("shows the call and the image that are picked, from the cache when they were seen before", () => {
+    const { model, source, store } = live(["a"], { frame: asView(frameBytes("a")) });
+    source.choose({ call: 2 });
+    source.choose({ batchIndex: 1 });
+    expect(model.values).toMatchObject({ call: 2, batch_index: 1 });
+    expect(store.state.status.kind).toBe("loading");
+    model.set("frame", asView(frameBytes("a", { call: 2 })));
+    expect(store.state.status.kind).toBe("loading");
+    model.set("frame", asView(frameBytes("a", { call: 2, image: 1 })));
+    expect(store.state.frame).toMatchObject({ call: 2, image: 1 });
+    source.choose({ call: 0, batchIndex: 0 });
+    expect(store.state.status.kind).toBe("ready");
+    expect(store.state.frame).toMatchObject({ call: 0, image: 0 });
+  });
+
+  it("keeps filters as they are for every call and image", () => {
+    const { model, source, store } = live(["a"], {
+      view: FILTERS,
+      frame: asView(frameBytes("a", { view: FILTERS })),
+    });
+    const shown = store.state.frame;
+    expect(store.state.status.kind).toBe("ready");
+    source.choose({ call: 2, batchIndex: 1 });
+    model.set("seen", { image: 1, predictions: [] });
+    expect(store.state.status.kind).toBe("ready");
+    expect(store.state.frame).toBe(shown);
+  });
+
   it("says in a sentence that a frame is malformed, and goes on", () => {
     const { model, store } = live();
     model.set("frame", asView(Uint8Array.of(1, 2, 3)));
@@ -135,7 +178,7 @@ describe("a live source", () => {
     const { model, source } = live();
     const { signal } = new AbortController();
     const ask = () =>
-      source.detail({ layer: "a", view: FEATURE_MAPS, call: 0, channels: [1], factor: 1 }, signal);
+      source.detail({ layer: "a", view: FEATURE_MAPS, call: 0, image: 0, channels: [1], factor: 1 }, signal);
     const [first, second] = [ask(), ask()];
     const [a, b] = model.sent.map(({ id }) => id);
     expect(model.sent[0]).toMatchObject({ kind: "detail", layer: "a", channels: [1], factor: 1 });
@@ -149,7 +192,7 @@ describe("a live source", () => {
   it("leaves no listener when the view closes", async () => {
     const { model, source, store, view } = live();
     const answer = source.detail(
-      { layer: "a", view: FEATURE_MAPS, call: 0, channels: [1], factor: 1 },
+      { layer: "a", view: FEATURE_MAPS, call: 0, image: 0, channels: [1], factor: 1 },
       view.signal,
     );
     view.abort(new Error("closed"));
@@ -162,6 +205,7 @@ describe("a live source", () => {
 describe("an embedded source", () => {
   const embedded: Embedded = {
     metadata: { protocol: 1, generation: 1, layers: ["a", "__proto__"].map((name) => layerJson(name)) },
+    seen: { image: 0, predictions: [] },
     picture: "data:image/png;base64,AAAA",
     state: { layer: "a", view: FEATURE_MAPS },
     frames: {
@@ -173,7 +217,7 @@ describe("an embedded source", () => {
     const source = embeddedSource(embedded);
     source.choose({ layer, view });
     const arrival = new Promise<Arrival>((resolve) => source.onFrame(resolve, new AbortController().signal));
-    source.want({ generation: 1, layer, view, call: 0 });
+    source.want({ generation: 1, layer, view, call: 0, image: 0 });
     return arrival;
   };
 
@@ -185,6 +229,28 @@ describe("an embedded source", () => {
   it("says what it does not hold, and what is damaged", async () => {
     expect(await arrivalAfter("a", FILTERS)).toMatchObject({ absent: true });
     expect(await arrivalAfter("__proto__", FEATURE_MAPS)).toMatchObject({ absent: false });
+  });
+
+  it("holds the calls of one image, and filters whatever is picked", async () => {
+    const source = embeddedSource({
+      ...embedded,
+      seen: { image: 2, predictions: [] },
+      state: { ...embedded.state, batch_index: 2 },
+      frames: {
+        [`0/${FEATURE_MAPS}/0`]: "x",
+        [`0/${FEATURE_MAPS}/1`]: "x",
+        [`0/${FILTERS}/0`]: gzipSync(frameBytes("a", { view: FILTERS })).toString("base64"),
+      },
+    });
+    expect(source.read().batchIndex).toBe(2);
+    const holds = (view: typeof FEATURE_MAPS | typeof FILTERS, call: number, image: number) =>
+      source.holds({ generation: 1, layer: "a", view, call, image });
+    expect([0, 1, 2].map((call) => holds(FEATURE_MAPS, call, 2))).toEqual([true, true, false]);
+    expect([0, 1, 2].map((image) => holds(FEATURE_MAPS, 0, image))).toEqual([false, false, true]);
+    expect(holds(FILTERS, 7, 0)).toBe(true);
+    const arrival = new Promise<Arrival>((resolve) => source.onFrame(resolve, new AbortController().signal));
+    source.want({ generation: 1, layer: "a", view: FILTERS, call: 7, image: 2 });
+    expect(await arrival).toMatchObject({ frame: { view: FILTERS } });
   });
 
   it("tells of choices as a kernel would", () => {

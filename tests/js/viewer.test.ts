@@ -67,22 +67,152 @@ describe("the view", () => {
     expect(rows()[0].getAttribute("aria-selected")).toBe("true");
   });
 
-  it("marks layers that did not run and that ran more than once", () => {
+  it("marks layers by their notes, and counts what has no room", () => {
     const layers = [layerJson("a"), layerJson("b", { ran: false }), layerJson("c", { calls: 5 })];
-    const { rows } = open(traits(["a"], { metadata: { protocol: 1, generation: 1, layers } }));
-    expect(rows().map((row) => row.querySelector(".cnnvis-tag")?.textContent)).toEqual([
-      undefined,
-      "not run",
-      "5 calls",
+    const note = (layer: string | null, kind: string) => ({ layer, kind, text: `${kind}.` });
+    const notes = [
+      note("b", "never ran"),
+      ...["averaged", "a kind of tomorrow", "ran more than once", "dead"].map((kind) => note("c", kind)),
+      note(null, "compiled"),
+      note("c", "dead"),
+    ];
+    const { rows, el, model } = open(
+      traits(["a"], { metadata: { protocol: 1, generation: 1, layers, notes } }),
+    );
+    const badges = (within: Element) =>
+      [...within.querySelectorAll<HTMLElement>(".cnnvis-note-badge")].map(({ textContent, title }) => [
+        textContent,
+        title,
+      ]);
+    expect(rows().map(badges)).toEqual([
+      [],
+      [["never ran", "never ran."]],
+      [
+        ["dead", "dead.\ndead."],
+        ["5 calls", "ran more than once."],
+        ["+2", "a kind of tomorrow.\naveraged."],
+      ],
     ]);
+    const inspector = () =>
+      [...el.querySelectorAll(".cnnvis-inspector .cnnvis-notes:not([hidden]) li")].map(
+        (li) => li.textContent,
+      );
+    expect(inspector()).toEqual(["compiled compiled."]);
+    model.set("layer", "b");
+    expect(inspector()).toEqual(["compiled compiled.", "never ran never ran."]);
+    const headline = el.querySelector(".cnnvis-headline");
+    expect(headline && badges(headline)).toEqual([["never ran", "never ran."]]);
+  });
+
+  it("finds layers by their badges too", () => {
+    const layers = ["a", "b"].map((name) => layerJson(name));
+    const notes = [{ layer: "b", kind: "non-finite", text: "3 values are not finite." }];
+    const { rows, one } = open(traits(["a"], { metadata: { protocol: 1, generation: 1, layers, notes } }));
+    const box = one<HTMLInputElement>(".cnnvis-filter");
+    box.value = "not finite";
+    box.dispatchEvent(new Event("input"));
+    expect(rows().map((row) => row.hidden)).toEqual([true, false]);
+  });
+
+  it("picks calls and images, where there are more than one, and none of filters", () => {
+    const metadata = {
+      protocol: 1,
+      generation: 1,
+      layers: [
+        layerJson("a", {
+          calls: 2,
+          output_shapes: [
+            [3, 2, 8, 8],
+            [3, 2, 4, 4],
+          ],
+        }),
+        layerJson("b"),
+      ],
+      input: { shape: [3, 3, 9, 9], preprocessing: "", images: 3 },
+    };
+    const { model, el, one, rows } = open(traits(["a"], { metadata }));
+    const steppers = () => [...el.querySelectorAll<HTMLElement>(".cnnvis-stepper")];
+    const [calls, images] = steppers();
+    const press = (within: HTMLElement, which: number) =>
+      within.querySelectorAll<HTMLButtonElement>(".cnnvis-step")[which].click();
+    const menu = (within: HTMLElement) =>
+      [...within.querySelectorAll("option")].map(({ textContent }) => textContent);
+    expect(menu(calls)).toEqual(["call 1 of 2 · 8×8", "call 2 of 2 · 4×4"]);
+    expect(menu(images)).toEqual(["item 1 of 3", "item 2 of 3", "item 3 of 3"]);
+    expect(one(".cnnvis-summary").textContent).toContain("· 8×8 ·");
+    press(calls, 1);
+    expect(model.values.call).toBe(1);
+    expect(one(".cnnvis-summary").textContent).toContain("· 4×4 ·");
+    expect(calls.querySelectorAll<HTMLButtonElement>(".cnnvis-step")[1].disabled).toBe(true);
+    press(images, 1);
+    press(images, 1);
+    expect(model.values.batch_index).toBe(2);
+    model.set("view", FILTERS);
+    expect(steppers().map(({ hidden }) => hidden)).toEqual([true, true]);
+    model.set("view", FEATURE_MAPS);
+    expect(steppers().map(({ hidden }) => hidden)).toEqual([false, false]);
+    rows()[1].click();
+    expect(model.values).toMatchObject({ layer: "b", call: 0, batch_index: 2 });
+    expect(steppers().map(({ hidden }) => hidden)).toEqual([true, false]);
+  });
+
+  it("picks an image by its thumbnail, and dims what is said of another", () => {
+    const metadata = {
+      protocol: 1,
+      generation: 1,
+      layers: [layerJson("a")],
+      input: { shape: [3, 3, 9, 9], preprocessing: "", images: 3 },
+    };
+    const { model, el, one } = open(traits(["a"], { metadata, thumbnails: Uint8Array.of(0xff, 0xd8) }));
+    const thumbnails = [...el.querySelectorAll<HTMLElement>(".cnnvis-thumbnail")];
+    expect(thumbnails.map((each) => each.getAttribute("aria-checked"))).toEqual(["true", "false", "false"]);
+    thumbnails[1].click();
+    expect(model.values.batch_index).toBe(1);
+    expect(one(".cnnvis-input").classList.contains("cnnvis-stale")).toBe(true);
+    model.set("seen", { image: 1, predictions: [] });
+    expect(one(".cnnvis-input").classList.contains("cnnvis-stale")).toBe(false);
+    press(thumbnails[1], "ArrowRight");
+    expect(model.values.batch_index).toBe(2);
+    expect(thumbnails.map((each) => each.tabIndex)).toEqual([-1, -1, 0]);
+  });
+
+  it("says what a value sees, or why nobody knows", () => {
+    const field = { size: [43, 43], stride: [8, 8], start: [-17, -17], whole: false };
+    const layers = [
+      layerJson("a", { receptive_field: field }),
+      layerJson("b", { receptive_field: { ...field, whole: true } }),
+      layerJson("c", { field_reason: "attention mixes everything" }),
+    ];
+    const { model, one } = open(traits(["a"], { metadata: { protocol: 1, generation: 1, layers } }));
+    const facts = () => one(".cnnvis-fold-body .cnnvis-note").textContent;
+    expect(one(".cnnvis-summary").textContent).toContain("sees 43×43 px, every 8");
+    expect(facts()).toBe("sees 43×43 px, every 8 · float32 on cpu");
+    model.set("layer", "b");
+    expect(facts()).toContain("sees the whole input");
+    model.set("layer", "c");
+    expect(facts()).toContain("receptive field unknown: attention mixes everything");
+  });
+
+  it("shows how much of a look is done, and nothing else", () => {
+    const { model, one } = open(traits(["a"]));
+    expect(one(".cnnvis-look").hidden).toBe(true);
+    model.set("progress", 0.254);
+    expect(one(".cnnvis-look").hidden).toBe(false);
+    expect(one(".cnnvis-look").getAttribute("aria-valuenow")).toBe("25");
+    expect(one(".cnnvis-done").style.width).toBe("25%");
+    model.set("progress", -1);
+    expect(one(".cnnvis-look").hidden).toBe(true);
   });
 
   it("shows hostile names as text, whole, and nothing else", () => {
     const values = traits(HOSTILE, { problem: HOSTILE[0] });
     (values.metadata as Record<string, unknown>).notes = [{ layer: null, kind: "x", text: HOSTILE[0] }];
-    (values.metadata as Record<string, unknown>).predictions = [
-      { index: 0, label: HOSTILE[6], probability: 1 },
-    ];
+    (values.metadata as Record<string, unknown>).notes = HOSTILE.map((kind) => ({
+      layer: HOSTILE[0],
+      kind,
+      text: kind,
+    }));
+    values.seen = { image: 0, predictions: [{ index: 0, label: HOSTILE[6], probability: 1 }] };
     const { el, rows, one } = open(values);
     expect(rows().map((row) => row.querySelector(".cnnvis-name")?.textContent)).toEqual(HOSTILE);
     expect(one(".cnnvis-title").textContent).toBe(HOSTILE[0]);
@@ -198,6 +328,11 @@ describe("the view", () => {
       layer: null,
       view: 7,
       channels: "1",
+      call: "x",
+      batch_index: {},
+      seen: 7,
+      thumbnails: null,
+      progress: "all",
       height: "tall",
       problem: {},
     };

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,9 +17,11 @@ from hypothesis import strategies as st
 from pictures import encoded, fails, photo
 from PIL import Image
 from torch import Tensor
+from torchvision import tv_tensors
 from torchvision.models import ResNet18_Weights
 
-from cnnvis.image import IMAGENET_MEAN, IMAGENET_STD, Batch, ImageError, as_batch
+from cnnvis.image import Batch, ImageError, as_batch
+from cnnvis.preprocessing import IMAGENET_MEAN, IMAGENET_STD
 
 RECIPE = [tv.Resize(256), tv.CenterCrop(224), tv.ToTensor()]
 IMAGENET = tv.Compose([*RECIPE, tv.Normalize(IMAGENET_MEAN, IMAGENET_STD)])
@@ -58,8 +61,8 @@ def test_the_default_is_what_torchvisions_weights_ask_for() -> None:
 def test_the_sentence_says_the_recipe() -> None:
     batch = as_batch(photo())
     assert batch.preprocessing == (
-        "The default: resized so that the shorter side is 256 pixels, cropped to the central "
-        "224 × 224, normalized with ImageNet's mean and standard deviation."
+        "The default: resized (bilinear) so that the shorter side is 256 pixels, cropped to the "
+        "central 224 × 224, normalized with ImageNet's mean and standard deviation."
     )
     assert batch.notes == ()
     assert "shorter side is 128 pixels" in as_batch(photo(), size=112).preprocessing
@@ -146,6 +149,231 @@ def test_integer_tensors_become_float_unscaled_with_a_note(dtype: torch.dtype) -
     assert "converted to float32; its values are not scaled" in batch.notes[0]
 
 
+UNIT = torch.rand(3, 8, 9, generator=torch.Generator().manual_seed(0))
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # quantized ones are deprecated, sparse rows a beta
+    QUANTIZED = torch.quantize_per_tensor(UNIT, 1 / 255, 0, torch.quint8)
+    PER_CHANNEL = torch.quantize_per_channel(
+        UNIT, torch.tensor([1 / 200, 1 / 255, 1 / 300]), torch.tensor([0, 0, 0]), 0, torch.quint8
+    )
+    ROWS = UNIT[0].to_sparse_csr()
+WHOLE = (UNIT * 255).to(torch.uint8)
+
+# each with the float tensor (N, C, ...) that the model must get
+TENSORS: dict[str, tuple[Tensor, Tensor]] = {
+    "(H, W)": (UNIT[0], UNIT[None, :1]),
+    "(C, H, W)": (UNIT, UNIT[None]),
+    "(N, C, H, W)": (torch.stack([UNIT, UNIT / 2]), torch.stack([UNIT, UNIT / 2])),
+    "(N, C, T, H, W)": (UNIT[None, :, None].expand(2, 3, 4, 8, 9), UNIT[None, :, None].expand(2, 3, 4, 8, 9)),
+    "float64": (UNIT.double(), UNIT.double()[None]),
+    "float16": (UNIT.half(), UNIT.half()[None]),
+    "bfloat16": (UNIT.bfloat16(), UNIT.bfloat16()[None]),
+    "float8": (UNIT.to(torch.float8_e4m3fn), UNIT.to(torch.float8_e4m3fn)[None]),
+    "uint8": (WHOLE, WHOLE[None].float()),
+    "int64": (WHOLE.long() - 100, WHOLE[None].float() - 100),
+    "uint16": (WHOLE.to(torch.uint16), WHOLE[None].float()),
+    "bool": (UNIT > 0.5, (UNIT > 0.5)[None].float()),
+    "quantized": (QUANTIZED, QUANTIZED.dequantize()[None]),
+    "quantized by channel": (PER_CHANNEL, PER_CHANNEL.dequantize()[None]),
+    "sparse": (UNIT.to_sparse(), UNIT[None]),
+    "sparse rows": (ROWS, UNIT[None, :1]),
+    "wants a gradient": (UNIT.clone().requires_grad_(), UNIT[None]),
+    "has a gradient": (UNIT.clone().requires_grad_() * 1, UNIT[None]),
+    "parameter": (torch.nn.Parameter(UNIT.clone()), UNIT[None]),
+    "torchvision's": (tv_tensors.Image(UNIT), UNIT[None]),
+    "channels last": (UNIT[None].to(memory_format=torch.channels_last), UNIT[None]),
+    "transposed": (UNIT.mT, UNIT.mT[None].contiguous()),
+    "every other": (UNIT[:, ::2, 1::3], UNIT[None, :, ::2, 1::3]),
+    "expanded": (UNIT[:1].expand(3, 8, 9), UNIT[None, :1].expand(1, 3, 8, 9)),
+    "negated lazily": (torch.complex(UNIT, -UNIT).conj().imag, UNIT[None]),
+    "one pixel": (torch.full((3, 1, 1), 0.5), torch.full((1, 3, 1, 1), 0.5)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", TENSORS)
+def test_a_tensor_of_every_kind_is_given_as_it_is(name: str) -> None:
+    assert len(TENSORS) >= 16
+    tensor, expected = TENSORS[name]
+    batch = as_batch(tensor, channels=None)
+    got = batch.tensor
+    assert (got.dtype, got.shape) == (expected.dtype, expected.shape)
+    assert torch.equal(got.double(), expected.double())
+    assert (got.layout, got.requires_grad, type(got)) == (torch.strided, False, Tensor)
+    frame = expected[:, :, expected.shape[2] // 2] if expected.dim() == 5 else expected
+    assert len(batch.pictures) == len(expected)
+    for picture, values in zip(batch.pictures, frame.double(), strict=True):
+        if values.min() >= 0 and values.max() <= 1:
+            codes = values.expand(3, -1, -1).permute(1, 2, 0).mul(255)
+            assert np.abs(np.asarray(picture) - codes.numpy()).max() <= 0.5 + 1e-3
+    assert not batch.is_default
+
+
+def test_a_tensor_made_for_inference_is_copied() -> None:
+    with torch.inference_mode():
+        made = torch.rand(3, 4, 4)
+    copied = as_batch(made).tensor
+    assert not copied.is_inference()
+    copied.requires_grad_()
+
+
+def test_a_video_shows_its_middle_frame_and_says_so() -> None:
+    video = torch.rand(2, 3, 7, 8, 9)
+    for batch in (as_batch(video), as_batch(video, spatial=3), as_batch(video, spatial=2)):
+        assert torch.equal(batch.tensor, video)
+        shown = as_batch(video[:, :, 3])
+        assert [numbers(p).tolist() for p in batch.pictures] == [
+            numbers(p).tolist() for p in shown.pictures
+        ]
+        said = "The input has 7 frames (or slices): the picture shows the middle one, number 4."
+        assert batch.notes == (said,)
+        assert batch.preprocessing.startswith("A 3 × 7 × 8 × 9 tensor taken as it is")
+
+
+# ---------------------------------------------------------------- signals and volumes
+
+
+@pytest.mark.parametrize(
+    ("spatial", "shape", "made"),
+    [
+        (1, (50,), (1, 1, 50)), (1, (2, 50), (1, 2, 50)), (1, (3, 2, 50), (3, 2, 50)),
+        (1, (3, 2, 5, 6), (3, 2, 5, 6)), (2, (5, 6), (1, 1, 5, 6)), (2, (2, 5, 6), (1, 2, 5, 6)),
+        (3, (4, 5, 6), (1, 1, 4, 5, 6)), (3, (2, 4, 5, 6), (1, 2, 4, 5, 6)),
+        (3, (3, 2, 4, 5, 6), (3, 2, 4, 5, 6)), (None, (2, 5, 6), (1, 2, 5, 6)),
+    ],
+)  # fmt: skip
+def test_the_convolutions_dimensions_say_how_a_tensor_is_read(
+    spatial: int | None, shape: tuple[int, ...], made: tuple[int, ...]
+) -> None:
+    tensor = torch.rand(shape)
+    batch = as_batch(tensor, spatial=spatial, channels=None)
+    assert batch.tensor.shape == made
+    assert torch.equal(batch.tensor.reshape(shape), tensor)
+    assert len(batch.pictures) == made[0]
+    assert all(picture.mode == "RGB" for picture in batch.pictures)
+    if spatial in (1, 3):
+        array = tensor.numpy().astype(">f4")
+        assert torch.equal(as_batch(array, spatial=spatial, channels=None).tensor, batch.tensor)
+
+
+@pytest.mark.parametrize(
+    ("spatial", "model", "tensor"),
+    [
+        (1, torch.nn.Conv1d(2, 3, 5), torch.rand(2, 40)),
+        (2, torch.nn.Conv2d(2, 3, 5), torch.rand(2, 8, 9)),
+        (3, torch.nn.Conv3d(2, 3, 3), torch.rand(2, 5, 8, 9)),
+    ],
+)
+def test_a_model_of_any_dimension_takes_what_it_is_given(
+    spatial: int, model: torch.nn.Module, tensor: Tensor
+) -> None:
+    batch = as_batch(tensor, channels=2, spatial=spatial)
+    with torch.no_grad():
+        assert torch.equal(model(batch.tensor)[0], model(tensor))
+
+
+@pytest.mark.parametrize("dtype", ["<f8", ">f4", "float16", ">i2", "uint8", "bool", "uint16"])
+def test_an_array_of_a_signal_is_taken_as_it_is(dtype: str) -> None:
+    values = np.array([[0, 1, 1, 0, 1]], dtype)[:, ::-1]
+    batch = as_batch(values, spatial=1, channels=1)
+    assert batch.tensor.is_floating_point()
+    assert batch.tensor.tolist() == [values.tolist()]
+    assert batch.preprocessing.startswith("A 1 × 5 (channels × length) array taken as it is")
+    assert bool(batch.notes) == ("f" not in dtype)
+    assert (
+        as_batch(values.astype(np.longdouble), spatial=1, channels=1).tensor.dtype is torch.float64
+    )
+
+
+def test_a_signals_picture_is_its_waveform() -> None:
+    ramp = torch.linspace(-1, 1, 5000)
+    batch = as_batch(torch.stack([ramp, -ramp]), spatial=1, channels=2)
+    drawn = np.asarray(batch.pictures[0])[..., 0] == 0
+    assert drawn.shape == (128, 1024)
+    for lane, signal in ((drawn[:64], ramp), (drawn[64:], -ramp)):
+        assert lane.any(0).all(), "a line without gaps"
+        row = (lane * np.arange(64)[:, None]).sum(0) / lane.sum(0)
+        value = 1 - row / 63 * 2
+        expected = signal.reshape(1, 1, -1)
+        expected = torch.nn.functional.interpolate(expected, size=1024, mode="linear")[0, 0]
+        assert np.abs(value - expected.numpy()).max() < 0.05
+    assert "from left to right, -1 (bottom) to 1 (top)" in batch.preprocessing
+
+
+@pytest.mark.parametrize("length", [1, 2, 255, 256, 257, 1023, 1024, 1025, 100_000])
+@pytest.mark.parametrize("fill", [0.0, 5.0, 3e38, float("nan"), None])
+def test_a_signal_of_any_length_has_a_picture(length: int, fill: float | None) -> None:
+    noise = torch.randn(1, 6, length, generator=torch.Generator().manual_seed(0))
+    signal = noise if fill is None else torch.full((1, 6, length), fill)
+    batch = as_batch(signal, spatial=1, channels=6)
+    width, height = batch.pictures[0].size
+    assert 256 <= width <= 1024
+    assert height == 4 * 64
+    notes = ["Of 6 channels the picture shows the first 4."]
+    blank = fill is not None and np.isnan(fill)
+    if blank:
+        notes.insert(
+            0, f"The input holds {6 * length} values that are not finite; they are left out."
+        )
+    assert list(batch.notes) == notes
+    columns = (np.asarray(batch.pictures[0])[:64, :, 0] == 0).any(0)
+    assert not columns.any() if blank else columns.all()
+
+
+def test_a_gap_in_a_signal_is_a_gap_in_its_picture() -> None:
+    signal = torch.rand(256)
+    signal[100:120] = torch.inf
+    batch = as_batch(signal, spatial=1, channels=1)
+    columns = (np.asarray(batch.pictures[0])[..., 0] == 0).any(0)
+    assert np.flatnonzero(~columns).tolist() == list(range(100, 120))
+    assert batch.notes == ("The input holds 20 values that are not finite; they are left out.",)
+
+
+def test_a_picture_for_a_model_of_other_dimensions_needs_a_transform() -> None:
+    for spatial, kind in ((1, "signals"), (3, "videos or volumes")):
+        for image in (photo(), [photo()], encoded(photo(), "PNG")):
+            fails(
+                lambda image=image, spatial=spatial: as_batch(image, spatial=spatial),  # type: ignore[misc]
+                ImageError, f"has {spatial} spatial", kind, "received a picture", "or a transform",
+            )  # fmt: skip
+
+    def as_signal(image: Image.Image) -> Tensor:
+        tensor: Tensor = tv.ToTensor()(image)
+        return tensor.flatten(1)
+
+    def as_video(image: Image.Image) -> Tensor:
+        tensor: Tensor = tv.ToTensor()(image)
+        return tensor[:, None].repeat(1, 4, 1, 1)
+
+    assert as_batch(photo(9, 8), spatial=1, transform=as_signal).tensor.shape == (1, 3, 72)
+    batch = as_batch(photo(9, 8), spatial=3, transform=as_video)
+    assert batch.tensor.shape == (1, 3, 4, 8, 9)
+    assert np.array_equal(numbers(batch.pictures[0]), numbers(photo(9, 8)))
+    fails(
+        lambda: as_batch(photo(), spatial=3, transform=as_signal),
+        ImageError, "a float tensor (C, T, H, W)",
+    )  # fmt: skip
+
+
+def test_dimensions_that_no_convolution_has_are_refused() -> None:
+    for spatial in (0, 4, -1, "2"):
+        fails(
+            lambda spatial=spatial: as_batch(photo(), spatial=spatial),  # type: ignore[misc]
+            ImageError, "spatial must be 1, 2 or 3", repr(spatial), "leave it out",
+        )  # fmt: skip
+    for spatial, shape, says in [
+        (1, (), "(L), (C, L) or (N, C, L)"), (1, (0,), "(L)"), (3, (5, 5), "(T, H, W), (C, T, H, W)"),
+        (2, (5,), "(H, W), (C, H, W) or (N, C, H, W)"),
+    ]:  # fmt: skip
+        fails(
+            lambda spatial=spatial, shape=shape: as_batch(torch.zeros(shape), spatial=spatial),  # type: ignore[misc]
+            ImageError, f"must be real, {says}", "reshape it",
+        )  # fmt: skip
+    for array, says in [(np.full(5, "x"), "dtype <U1"), (np.zeros(5, complex), "complex128")]:
+        fails(lambda array=array: as_batch(array, spatial=1), ImageError, says, "astype('float32')")  # type: ignore[misc]
+    wide = torch.zeros(1).expand(3, 10**9)
+    fails(lambda: as_batch(wide, spatial=1), ImageError, "received 1000000000 × 1")
+
+
 def numbers(image: Any) -> np.ndarray[Any, Any]:
     """A copy of what an image holds now."""
     if isinstance(image, list):
@@ -221,13 +449,18 @@ def test_the_pixel_limit_holds_for_tensors_and_pictures() -> None:
 
 
 def test_tensors_that_are_no_images_are_refused() -> None:
-    for tensor in (torch.rand(5), torch.rand(1, 3, 4, 4, 4), torch.rand(3, 0, 4), torch.rand(0)):
+    shapes = [(), (5,), (0,), (3, 0, 4), (0, 3, 4, 4), (1, 1, 3, 4, 4, 4)]
+    for shape in shapes:
         fails(
-            lambda tensor=tensor: as_batch(tensor),  # type: ignore[misc]
-            ImageError, "must be real, (H, W), (C, H, W) or (N, C, H, W)", str(tuple(tensor.shape)),
+            lambda shape=shape: as_batch(torch.zeros(shape)),  # type: ignore[misc]
+            ImageError, "must be real, (H, W), (C, H, W), (N, C, H, W) or (N, C, T", str(shape),
         )  # fmt: skip
     fails(lambda: as_batch(torch.zeros(3, 4, 4, dtype=torch.complex64)), ImageError, "complex64")
     fails(lambda: as_batch(torch.zeros(3, 4, 4, device="meta")), ImageError, "meta device")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # they are a prototype
+        nested = torch.nested.nested_tensor([torch.rand(3, 4, 4), torch.rand(3, 5, 5)])
+    fails(lambda: as_batch(nested), ImageError, "received a nested one", "one of its parts")
 
 
 def test_a_wrong_number_of_channels_names_both_and_the_way_out() -> None:
@@ -320,7 +553,21 @@ def test_a_stack_of_arrays_is_a_batch() -> None:
         assert torch.equal(batch.tensor[1:2], as_batch(stack[1]).tensor)
 
 
+def test_a_stack_of_arrays_has_one_scale() -> None:
+    night = np.zeros((2, 300, 300, 3), np.float32)
+    night[0], night[1, 100:200] = 200, 1
+    batch = as_batch(night)
+    assert numbers(batch.pictures[0]).max() == 200
+    assert numbers(batch.pictures[1]).max() == 1
+
+
 def test_lists_that_do_not_fit_together_are_refused() -> None:
+    tensors = [torch.rand(3, 8, 8), torch.rand(3, 8, 9)]
+    fails(
+        lambda: as_batch(tensors), ImageError,
+        "of one size", "3 × 8 × 8 on cpu at position 0", "3 × 8 × 9 on cpu at position 1",
+        "look at them one by one",
+    )  # fmt: skip
     fails(lambda: as_batch([]), ImageError, "must hold at least one")
     sizes = [photo(30, 30), photo(30, 30), photo(31, 30)]
     fails(

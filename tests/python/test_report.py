@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from nets import TwoConvs, image_tensor
+from nets import Shared, TwoConvs, image_tensor
 from torch import nn
 
 from cnnvis import inspect
@@ -49,6 +49,51 @@ def test_every_layer_is_in_it_in_both_views_at_full_resolution() -> None:
             assert np.array_equal(kept.codes, live.codes)
             assert np.array_equal(kept.bounds, live.bounds)
     assert data["state"] == {"layer": "first", "view": "feature_maps"}
+
+
+def test_every_call_of_one_image_is_in_it_and_filters_once() -> None:
+    look = inspect(Shared(), image_tensor(batch=3))
+    data = content(to_html(look, state={"batch_index": 2, "call": 1}))
+    assert sorted(data["frames"]) == [
+        "0/feature_maps/0", "0/feature_maps/1", "0/feature_maps/2", "0/filters/0", "1/filters/0",
+    ]  # fmt: skip
+    for call in range(3):
+        kept = frame(data, f"0/feature_maps/{call}")
+        live = unpack(look.frame("conv", "feature_maps", call, image=2))
+        assert (kept.key.call, kept.key.image) == (call, 2)
+        assert np.array_equal(kept.codes, live.codes)
+    assert data["state"]["call"] == 1
+    assert data["seen"]["image"] == 2
+    others = [content(to_html(look, state={"batch_index": i}))["picture"] for i in range(3)]
+    assert data["picture"] == others[2]
+    assert len(set(others)) == 3
+
+
+def test_an_image_that_was_not_looked_at_is_an_error() -> None:
+    look = inspect(TwoConvs(), image_tensor(batch=2))
+    with pytest.raises(ValueError, match="batch_index must be 0 to 1, .* got 2"):
+        to_html(look, state={"batch_index": 2})
+
+
+def test_calls_that_do_not_fit_stay_out_the_last_ones_first() -> None:
+    class Often(Shared):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            for _ in range(60):
+                x = self.conv(x)
+            return x
+
+    look = inspect(Often(), torch.rand(1, 3, 64, 64, generator=torch.Generator().manual_seed(0)))
+    empty = len(to_html(inspect(nn.Sequential(nn.Conv2d(3, 1, 1)), image_tensor(1))).encode())
+    max_mb = empty / 1e6 + 0.06
+    page = to_html(look, max_mb=max_mb)
+    assert len(page.encode()) <= max_mb * 1e6
+    kept = list(content(page)["frames"])
+    calls = [int(key.rpartition("/")[2]) for key in kept if key.startswith("0/feature_maps")]
+    assert 2 <= len(calls) < 60
+    assert calls == list(range(len(calls)))
+    assert {"0/filters/0", "1/filters/0"} <= set(kept)
+    whole = content(to_html(look))
+    assert len(whole["frames"]) == 62
 
 
 def test_it_fits_what_was_promised_and_every_layer_stays() -> None:

@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
+import json
+import os
+import random
+import re
+import subprocess
+import sys
+import threading
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import ipywidgets
 import pytest
 import torch
 import traitlets
-from nets import Failing, TwoConvs, fingerprint, image_tensor, same
+from nets import Failing, Shared, TwoConvs, fingerprint, image_tensor, same
 from torch import nn
 
 from cnnvis import CNNVisWidget, ForwardError
@@ -111,7 +121,9 @@ def test_the_page_cannot_write_what_is_the_kernels(widget: Recorded) -> None:
     [
         {"layer": "nowhere"}, {"layer": 3}, {"layer": None}, {"view": "maps"}, {"channels": [99]},
         {"channels": [-1]}, {"channels": "abc"}, {"channels": [0.5]}, {"colormap": "jet"},
-        {"scale": None}, {"sort": ["index"]},
+        {"scale": None}, {"sort": ["index"]}, {"call": 1}, {"call": -1}, {"call": "0"}, {"call": None},
+        {"call": True}, {"call": 0.0}, {"call": 1e308}, {"call": 10**30}, {"call": [0]},
+        {"batch_index": 1}, {"batch_index": -1}, {"batch_index": {}}, {"batch_index": "NaN"},
     ],
 )  # fmt: skip
 def test_a_bad_value_from_the_page_is_corrected_and_said(widget: Recorded, state: Any) -> None:
@@ -137,6 +149,142 @@ def test_a_bad_value_in_python_raises_and_says_the_nearest_layers(widget: Record
     assert widget.layer == "first"
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "text"),
+    [
+        ("call", 3, "call 3 is not one of layer 'conv', which ran 3 times for this input; "
+         "set call to 0 to 2"),
+        ("call", -1, "call -1 is not one of layer 'conv', which ran 3 times"),
+        ("call", 1.0, "call is a whole number that counts from 0, got 1.0; set an int"),
+        ("call", True, "got True"),
+        ("batch_index", 2, "batch_index 2 is not one of the batch, which has 2 images; "
+         "set batch_index to 0 to 1"),
+        ("batch_index", "1", "batch_index is a whole number that counts from 0, got '1'; set an int"),
+    ],
+)  # fmt: skip
+def test_a_wrong_call_or_image_says_which_there_are(name: str, value: Any, text: str) -> None:
+    widget = Recorded(Shared(), image_tensor(batch=2))
+    with pytest.raises(traitlets.TraitError, match=re.escape(text)):
+        setattr(widget, name, value)
+    assert getattr(widget, name) == 0
+    widget.layer = "unused"
+    with pytest.raises(traitlets.TraitError, match="'unused', which never ran .* set call to 0$"):
+        widget.call = 1
+    widget.close()
+
+
+def shown_maps(widget: Recorded) -> torch.Tensor:
+    """What the frame shows, as numbers."""
+    frame = unpack(widget.frame)
+    lo, hi = torch.from_numpy(frame.bounds.copy())[:, :, None, None].unbind(1)
+    return lo + (hi - lo) * (torch.from_numpy(frame.codes.copy()).float() - 1) / 254
+
+
+def test_each_call_of_a_layer_can_be_shown() -> None:
+    torch.manual_seed(0)
+    model, x = Shared(), image_tensor()
+    widget = Recorded(model, x)
+    with torch.no_grad():
+        outputs = [model.conv(x)]
+        for _ in range(2):
+            outputs.append(model.conv(outputs[-1]))
+    for call in (1, 2, 0):
+        widget.sent.clear()
+        widget.from_page(call=call)
+        assert [names for names in widget.updates() if names] == [{"frame"}]
+        assert unpack(widget.frame).key.call == call
+        assert torch.allclose(shown_maps(widget), outputs[call][0], atol=0.02)
+    widget.call = 2
+    widget.sent.clear()
+    widget.layer = "unused"
+    assert widget.call == 0, "calls are those of a layer"
+    assert [names for names in widget.updates() if names][1:] == [{"call", "frame", "problem"}]
+    widget.close()
+
+
+def test_each_image_of_a_batch_can_be_shown_with_what_the_model_said_of_it() -> None:
+    torch.manual_seed(0)
+    model, x = TwoConvs(), image_tensor(batch=3)
+    widget = Recorded(model, x)
+    assert widget.thumbnails.startswith(b"\xff\xd8")
+    with torch.no_grad():
+        expected = model.by_hand(x)
+    pictures = set()
+    for image in (2, 1, 0):
+        widget.sent.clear()
+        widget.batch_index = image
+        together = [names for names in widget.updates() if names][1:]
+        assert together == [{"seen", "picture", "frame"}], "one message, so nothing can tear"
+        assert unpack(widget.frame).key.image == widget.seen["image"] == image
+        best = int(expected["head"][image].argmax())
+        assert widget.seen["predictions"][0]["index"] == best
+        assert torch.allclose(shown_maps(widget), expected["first"][image], atol=0.02)
+        pictures.add(widget.picture)
+    assert len(pictures) == 3
+    widget.batch_index, widget.layer = 1, "second"
+    assert (widget.batch_index, unpack(widget.frame).key.image) == (1, 1), "it stays the same image"
+    widget.close()
+
+
+def test_filters_are_sent_once_for_all_calls_and_images() -> None:
+    widget = Recorded(Shared(), image_tensor(batch=2))
+    widget.view = FILTERS
+    frame = widget.frame
+    widget.sent.clear()
+    widget.call, widget.batch_index = 2, 1
+    assert "frame" not in set().union(*widget.updates())
+    assert widget.frame is frame
+    widget.view = "feature_maps"
+    assert (unpack(widget.frame).key.call, unpack(widget.frame).key.image) == (2, 1)
+    widget.close()
+
+
+def test_a_look_with_fewer_calls_or_images_goes_back_to_the_first() -> None:
+    class Varying(Shared):
+        times = 3
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            for _ in range(self.times):
+                x = self.conv(x)
+            return x
+
+    model = Varying()
+    widget = Recorded(model, image_tensor(batch=3))
+    widget.call, widget.batch_index = 2, 2
+    widget.refresh()
+    assert (widget.call, widget.batch_index) == (2, 2), "what is still there stays"
+    model.times = 2
+    widget.sent.clear()
+    widget.image = image_tensor(batch=2)
+    assert (widget.call, widget.batch_index) == (0, 0)
+    assert sum("frame" in names for names in widget.updates()) == 1
+    key = unpack(widget.frame).key
+    assert (key.call, key.image, key.generation) == (0, 0, widget.metadata["generation"])
+    widget.close()
+
+
+def test_detail_is_of_the_call_and_the_image_that_are_asked_for() -> None:
+    widget = Recorded(Shared(), image_tensor(batch=2))
+    ask = {"kind": "detail", "layer": "conv", "view": "feature_maps", "factor": 1, "channels": [0]}
+    _, (detail,) = widget.request(id=1, call=2, image=1, **ask)
+    live = unpack(widget.inspection.frame("conv", "feature_maps", 2, image=1))
+    assert (unpack(detail).key.call, unpack(detail).key.image) == (2, 1)
+    assert (unpack(detail).codes == live.codes[:1]).all()
+    answer, _ = widget.request(id=2, call=9, image=0, **ask)
+    assert "no call 9" in answer["error"]
+    widget.close()
+
+
+def test_a_report_opens_on_the_call_and_the_image_that_are_shown(tmp_path: Path) -> None:
+    widget = CNNVisWidget(Shared(), image_tensor(batch=2))
+    widget.call, widget.batch_index = 1, 1
+    page = widget.save_html(tmp_path / "report.html").read_text("utf-8")
+    (text,) = re.findall(r'id="cnnvis-data">(.*?)</script>', page, re.S)
+    state = json.loads(text)["state"]
+    assert (state["call"], state["batch_index"]) == (1, 1)
+    widget.close()
+
+
 def test_detail_is_answered_by_id_and_so_are_errors(widget: Recorded) -> None:
     ask = {"kind": "detail", "layer": "second", "view": "feature_maps", "call": 0, "factor": 1}
     answer, buffers = widget.request(id=7, channels=[5, 0], **ask)
@@ -160,7 +308,7 @@ def test_another_image_moves_the_view_and_keeps_the_place(widget: Recorded) -> N
     other = image_tensor() * 0.5
     widget.image = other
     together = [names for names in widget.updates() if "metadata" in names]
-    assert together == [{"metadata", "picture", "frame"}], "one message, so nothing can tear"
+    assert together == [{"metadata", "seen", "picture", "frame"}], "one message: nothing can tear"
     assert widget.metadata["generation"] == unpack(widget.frame).key.generation == 2
     assert (widget.layer, widget.channels) == ("second", [2])
     assert widget.image is other
@@ -190,6 +338,172 @@ def test_refresh_after_a_training_step_shows_the_new_weights(widget: Recorded) -
     old = unpack(widget.frame).bounds
     widget.refresh()
     assert (unpack(widget.frame).bounds == 2 * old).all()
+
+
+class Interrupt:
+    """Interrupts the program at the nth line of the widget's file that is run."""
+
+    def __init__(self, at: int) -> None:
+        self.left = at
+        self.raised = False
+
+    def __call__(self, frame: FrameType, event: str, _: Any) -> Any:
+        if (
+            not frame.f_code.co_filename.endswith("widget.py")
+            or "cnnvis" not in frame.f_code.co_filename
+        ):
+            return None
+        if event == "line":
+            self.left -= 1
+            if self.left == 0:
+                self.raised = True
+                raise KeyboardInterrupt
+        return self
+
+
+def test_a_look_interrupted_at_any_line_leaves_the_old_one_or_the_new_one_whole() -> None:
+    torch.manual_seed(0)
+    widget = Recorded(TwoConvs(), image_tensor())
+    widget.layer, widget.channels = "second", [2]
+    images = [image_tensor(), image_tensor() * 0.5]
+    widget.image = images[0]
+
+    def state() -> tuple[Any, ...]:
+        names = ("metadata", "seen", "picture", "frame", "problem", "layer", "channels", "progress")
+        return (widget.image, widget.inspection, *(getattr(widget, name) for name in names))
+
+    at = 0
+    while True:
+        at += 1
+        assert at < 500
+        before, other = state(), images[at % 2]
+        interrupt, tracer = Interrupt(at), sys.gettrace()
+        gc.disable()  # other tests' widgets close themselves when they are collected
+        sys.settrace(interrupt)
+        try:
+            widget.image = other
+        except KeyboardInterrupt:
+            pass
+        finally:
+            sys.settrace(tracer)
+            gc.enable()
+        after = state()
+        if widget.inspection is before[1]:
+            assert all(a is b or a == b for a, b in zip(after, before, strict=True)), at
+        else:
+            assert widget.image is other, at
+        key = unpack(widget.frame).key
+        assert key.generation == widget.metadata["generation"], at
+        assert (key.layer, widget.layer, widget.channels) == ("second", "second", [2]), at
+        if not interrupt.raised:
+            break
+        widget.layer = "first"  # and the widget goes on
+        assert unpack(widget.frame).key.layer == "first", at
+        widget.layer, widget.channels = "second", [2]
+    assert at > 40
+    widget.close()
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, MemoryError, RuntimeError("CUDA error")])
+def test_an_error_of_any_kind_in_a_look_changes_nothing(
+    widget: Recorded, error: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before, image = (widget.frame, widget.metadata, widget.picture), widget.image
+    model = widget.inspection.model
+
+    def fails(*_: Any) -> None:
+        raise error
+
+    handle = model.get_submodule("second").register_forward_hook(fails)
+    with pytest.raises(BaseException):  # noqa: B017, PT011
+        widget.image = image_tensor() * 2
+    handle.remove()
+    for name in ("describe", "seen", "picture"):
+        with monkeypatch.context() as patch:
+            patch.setattr(f"cnnvis.widget.{name}", fails)
+            with pytest.raises(BaseException):  # noqa: B017, PT011
+                widget.image = image_tensor() * 2
+    assert (widget.frame, widget.metadata, widget.picture) == before
+    assert widget.image is image
+    assert widget.problem == ""
+    widget.image = image_tensor() * 2
+    assert unpack(widget.frame).key.generation == widget.metadata["generation"]
+
+
+def test_an_interrupt_while_a_layer_is_picked_shows_nothing_under_a_wrong_name(
+    widget: Recorded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: Any, **__: Any) -> bytes:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(type(widget.inspection), "frame", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            widget.layer = "second"
+    assert widget.frame == b""
+    assert "w.refresh() looks again" in widget.problem
+    widget.refresh()
+    assert unpack(widget.frame).key.layer == "second"
+    assert widget.problem == ""
+
+
+def test_threads_that_look_and_pick_at_once_never_mix_what_they_show() -> None:
+    torch.manual_seed(0)
+    model = Shared()
+    widget = Recorded(model, image_tensor(batch=2))
+    layers = ["conv", "unused"]
+    problems: list[BaseException] = []
+
+    def looks() -> None:
+        for i in range(15):
+            widget.image = image_tensor(batch=2) * (i + 1)
+
+    def picks(seed: int) -> None:
+        chance = random.Random(seed)
+        for _ in range(60):
+            widget.from_page(layer=chance.choice(layers), channels=[], call=0)
+            widget.from_page(call=chance.randrange(3), batch_index=chance.randrange(2))
+            widget.layer = chance.choice(layers)
+            with contextlib.suppress(traitlets.TraitError):  # another thread took the layer away
+                widget.call = 2
+            widget.view = chance.choice(["feature_maps", FILTERS])
+
+    def caught(work: Callable[[], None]) -> None:
+        try:
+            work()
+        except BaseException as error:
+            problems.append(error)
+
+    works: list[Callable[[], None]] = [looks, lambda: picks(1), lambda: picks(2)]
+    threads = [threading.Thread(target=caught, args=(work,)) for work in works]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert problems == []
+
+    # what a page that got these messages has shown
+    page: dict[str, Any] = {}
+    for message, buffers in widget.sent:
+        if message["method"] not in ("update", "echo_update"):  # an echo is what a page wrote
+            continue
+        page.update(message["state"])
+        page.update({path[0]: b for path, b in zip(message["buffer_paths"], buffers, strict=True)})
+        if page.get("frame") and "metadata" in page:
+            generation = unpack(bytes(page["frame"])).key.generation
+            assert generation == page["metadata"]["generation"], "a frame of another look"
+    assert page["metadata"]["generation"] == 16
+    for name in ("layer", "view", "call", "batch_index"):
+        assert page[name] == getattr(widget, name)
+    maps = widget.view == "feature_maps"
+    which = (widget.call, widget.batch_index) if maps else (0, 0)
+    if widget.frame:
+        key = unpack(widget.frame).key
+        assert (key.layer, key.view, key.call, key.image) == (widget.layer, widget.view, *which)
+    else:
+        assert (widget.layer, maps) == ("unused", True)
+        assert widget.problem
+    widget.close()
 
 
 def test_a_shown_layer_that_has_left_the_model_gives_way_to_the_first() -> None:
@@ -254,3 +568,102 @@ def test_closing_lets_go_of_everything_and_says_so_afterwards() -> None:
     del model
     gc.collect()
     assert gone() is None
+
+
+def test_a_model_keeps_no_widget_alive() -> None:
+    model = TwoConvs()
+    widget = CNNVisWidget(model, image_tensor())
+    widget.layer = "second"
+    widget.refresh()
+    gone, look = weakref.ref(widget), weakref.ref(widget.inspection)
+    widget.close()
+    del widget
+    gc.collect()
+    assert gone() is None
+    assert look() is None
+    model(image_tensor())
+
+
+def test_two_hundred_widgets_leave_nothing_behind() -> None:
+    def census() -> tuple[int, int, int]:
+        gc.collect()
+        kinds = [type(each) for each in gc.get_objects()]
+        layouts = sum(issubclass(kind, ipywidgets.Layout) for kind in kinds)
+        # a widget's class is made anew for each, by traitlets
+        classes = sum(kind.__name__ == "CNNVisWidget" for kind in kinds)
+        return len(ipywidgets.widgets.widget._instances), layouts, classes
+
+    model, x = TwoConvs(), image_tensor(8)
+    CNNVisWidget(model, x).close()
+    before = census()
+    for _ in range(200):
+        CNNVisWidget(model, x).close()
+    assert census() == before
+
+
+def test_a_widget_that_could_not_be_made_leaves_nothing_behind(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    registry = ipywidgets.widgets.widget._instances
+    before = set(registry)
+
+    def interrupted(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("cnnvis.widget.describe", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        CNNVisWidget(TwoConvs(), image_tensor())
+    assert set(registry) == before
+
+
+MEMORY = """
+import gc, sys, torch
+from cnnvis import CNNVisWidget
+from nets import TwoConvs, image_tensor
+
+def resident():
+    with open("/proc/self/statm") as statm:
+        return int(statm.read().split()[1]) * 4096
+
+warm, looks, leaks = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3] == "leak"
+images = [image_tensor(64, batch=2) * scale for scale in (1.0, 0.5, 2.0)]
+widget = CNNVisWidget(TwoConvs(), images[0])
+at, sizes, kept = [], [], []
+for i in range(warm + looks):
+    widget.image = images[i % 3]
+    widget.layer = ("first", "second")[i % 2]
+    widget.batch_index = i % 2
+    if leaks:
+        kept.append(widget.inspection)
+    if i >= warm and i % 5 == 0:
+        gc.collect()
+        at.append(i)
+        sizes.append(resident())
+x = torch.tensor(at, dtype=torch.float64)
+y = torch.tensor(sizes, dtype=torch.float64)
+slope = ((x - x.mean()) * (y - y.mean())).sum() / ((x - x.mean()) ** 2).sum()
+print(float(slope))
+widget.close()
+"""
+
+
+def growth(looks: int, how: str = "") -> float:
+    """By how many bytes a process grows with each look, by regression over all but the first 50."""
+    folder = str(Path(__file__).parent)
+    paths = os.pathsep.join(filter(None, [folder, os.environ.get("PYTHONPATH", "")]))
+    run = subprocess.run(
+        [sys.executable, "-c", MEMORY, "50", str(looks), how],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": paths, "OMP_NUM_THREADS": "1"},
+    )
+    assert run.returncode == 0, run.stderr
+    return float(run.stdout)
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="reads the memory from /proc")
+def test_looking_again_and_again_takes_no_more_memory() -> None:
+    """`CNNVIS_LOOKS=1000` makes it surer, and slower."""
+    assert growth(100, "leak") > 100_000, "a look that is kept is seen"
+    slope = growth(int(os.environ.get("CNNVIS_LOOKS", "300")))
+    assert abs(slope) < 10_000, f"{slope:.0f} bytes a look"

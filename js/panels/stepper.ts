@@ -1,0 +1,71 @@
+import { element } from "../dom.js";
+
+/** One of several things that are counted: steps to the next and back, and a menu of all. */
+export interface Stepper {
+  readonly element: HTMLElement;
+  /**
+   * @param at which one is chosen, from 0.
+   * @param labels of all, as the menu shows them.
+   * @param canBe whether one can be chosen.
+   */
+  show(at: number, labels: readonly string[], canBe?: (index: number) => boolean): void;
+  hide(): void;
+}
+
+/** @param noun what is counted, in one word. */
+export function createStepper(noun: string, choose: (index: number) => void, signal: AbortSignal): Stepper {
+  const select = element("select", { class: "cnnvis-choice", "aria-label": `Which ${noun}` });
+  const back = step("‹", `Previous ${noun}`, -1);
+  const on = step("›", `Next ${noun}`, 1);
+  const group = element(
+    "div",
+    { class: "cnnvis-stepper", role: "group", "aria-label": noun, hidden: true },
+    back,
+    select,
+    on,
+  );
+  let listed = "";
+
+  function step(label: string, title: string, by: number): HTMLButtonElement {
+    const button = element(
+      "button",
+      { type: "button", class: "cnnvis-step", title, "aria-label": title },
+      label,
+    );
+    button.addEventListener("click", () => choose(neighbor(by)), { signal });
+    return button;
+  }
+
+  /** The next one in a direction that can be chosen; the chosen one where there is none. */
+  function neighbor(by: number): number {
+    const { options, selectedIndex } = select;
+    let at = selectedIndex + by;
+    while (options[at]?.disabled) at += by;
+    return options[at] === undefined ? selectedIndex : at;
+  }
+
+  select.addEventListener("change", () => choose(select.selectedIndex), { signal });
+  // Letters and arrows are the menu's, not the notebook's.
+  select.addEventListener("keydown", (event) => event.stopPropagation(), { signal });
+
+  return {
+    element: group,
+    show(at, labels, canBe = () => true) {
+      const texts = labels.map((label, index) => (canBe(index) ? label : `${label} – not in this report`));
+      const list = texts.join("\n");
+      if (list !== listed) {
+        listed = list;
+        select.replaceChildren(
+          ...texts.map((text, index) => element("option", { disabled: !canBe(index) }, text)),
+        );
+      }
+      select.selectedIndex = at;
+      back.disabled = neighbor(-1) === at;
+      on.disabled = neighbor(1) === at;
+      group.hidden = false;
+    },
+    hide() {
+      group.hidden = true;
+    },
+  };
+}
