@@ -30,11 +30,14 @@ class Borrowed:
         modules: All modules of the model, each once.
 
     Attributes:
+        finished: To be set once the forward pass has ended. One that was cut off may have written
+            into a buffer without counting its version.
         replaced: Names of buffers that the model put other tensors in the place of; they are left,
             as the model may have noted elsewhere what they were made for.
     """
 
     def __init__(self, modules: Iterable[tuple[str, nn.Module]]) -> None:
+        self.finished = False
         self.replaced: list[str] = []
         self._live = True
         self._modules = list(modules)
@@ -82,7 +85,8 @@ class Borrowed:
         for name, module, own, buffer, version, copy in self._buffers:
             if _buffers(module).get(own) is not buffer:
                 self.replaced.append(name)
-            if copy is not None and version is not None and _version(buffer) != version:
+            written = version is not None and _version(buffer) != version
+            if copy is not None and (written or not self.finished):
                 if buffer.shape == copy.shape:
                     buffer.data.copy_(copy)
                 else:  # an observer's, which grows with what it has seen

@@ -149,6 +149,7 @@ def _pass(
                     stack.enter_context(torch.compiler.set_stance("force_eager"))
                 stack.enter_context(during)
                 activations.output = model(*args, **kwargs)
+                borrowed.finished = True
         finally:
             borrowed.give_back()
     except Exception as error:
