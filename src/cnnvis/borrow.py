@@ -1,8 +1,8 @@
 """A model while it is looked at: what a look changes on it, and all of it put back.
 
 An interrupt can come between any two lines, so putting back is a method that may be called twice and
-does the same both times, hooks are found by their class and not by handles that may never have been
-noted, and a hook that is left over all the same does nothing.
+goes on where it was cut off, hooks are found by their class and not by handles that may never have
+been noted, and a hook that is left over all the same does nothing.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import random
 import threading
 from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager, ExitStack
 from typing import Any
 
 import numpy as np
@@ -40,6 +41,7 @@ class Borrowed:
         self.finished = False
         self.replaced: list[str] = []
         self._live = True
+        self._contexts = ExitStack()
         self._modules = list(modules)
         self._training = [module for _, module in self._modules if _flag(module)]
         self._buffers = [
@@ -65,6 +67,10 @@ class Borrowed:
         """Calls seen(module, output) after each call of the module by this thread."""
         module.register_forward_hook(_Hook(self, seen))
 
+    def enter(self, context: AbstractContextManager[Any]) -> None:
+        """Enters a context, which is left when the model is given back."""
+        self._contexts.enter_context(context)
+
     @property
     def live(self) -> bool:
         """Whether the model is not given back yet."""
@@ -73,6 +79,7 @@ class Borrowed:
     def give_back(self) -> None:
         """All as it was. May be called again, also after it was cut off."""
         self._live = False
+        self._contexts.close()
         for _, module in self._modules:
             hooks: dict[int, Any] = module.__dict__.get("_forward_hooks") or {}
             for key, hook in list(hooks.items()):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import torch
@@ -120,7 +120,7 @@ def capture(
             "that it was scripted or traced from, or use inspect, which sees its convolutions"
         )
     with LOOKING:
-        return _pass(model, inputs, layers, hooked, take or clone, during or ExitStack(), partial)
+        return _pass(model, inputs, layers, hooked, take or clone, during or nullcontext(), partial)
 
 
 def _pass(
@@ -143,13 +143,12 @@ def _pass(
             borrowed.eval()
             for layer in hooked:
                 borrowed.watch(layer.module, _taking(layer, take, activations))
-            with ExitStack() as stack:
-                stack.enter_context(torch.no_grad())
-                if "torch._dynamo" in sys.modules:  # else nothing can be compiled
-                    stack.enter_context(torch.compiler.set_stance("force_eager"))
-                stack.enter_context(during)
-                activations.output = model(*args, **kwargs)
-                borrowed.finished = True
+            borrowed.enter(torch.no_grad())
+            if "torch._dynamo" in sys.modules:  # else nothing can be compiled
+                borrowed.enter(torch.compiler.set_stance("force_eager"))
+            borrowed.enter(during)
+            activations.output = model(*args, **kwargs)
+            borrowed.finished = True
         finally:
             borrowed.give_back()
     except Exception as error:

@@ -21,17 +21,24 @@ from cnnvis import frame
 from cnnvis.capture import ForwardError
 from cnnvis.choice import Chosen, LayerChoice, choose_layers, unknown_layer
 from cnnvis.image import as_batch
-from cnnvis.layers import Layer, find_layers, walk
+from cnnvis.layers import Layer, walk
 from cnnvis.look import Look, Progress
 from cnnvis.notes import Note, notes_of
 from cnnvis.operation import tensors
+from cnnvis.preprocessing import recipe_of, spatial_of, unscaled
 from cnnvis.run import LayerRun
 from cnnvis.tiles import filter_tiles, map_tiles
 from cnnvis.weights import by_filter, filters
 
 __all__ = ["DEFAULT_MEMORY_MB", "Inspection", "LayerRun", "Note", "Prediction", "inspect"]
 
-DEFAULT_MEMORY_MB = 2048
+DEFAULT_MEMORY_MB = 1024
+
+_DETECTION = "torchvision.models.detection."
+_DEFAULT = (
+    "The model does not say how its images were prepared in training: this is ImageNet's way. "
+    "If it was trained on others, pass transform=."
+)
 
 
 @dataclass(frozen=True)
@@ -306,12 +313,14 @@ def inspect(
     Args:
         model: Any module that has a layer to show.
         image: A path, bytes, PIL image, HWC or CHW array, tensor (with or without batch), or a list
-            of them; see `cnnvis.image.as_batch`. A tensor is given to the model as it is.
+            of them; see `cnnvis.image.as_batch`. A tensor is given to the model as it is, as a list
+            of images where the model is one of torchvision's detectors.
         inputs: Instead of an image: the exact arguments of the model's forward, a tensor, a sequence
             of positional or a mapping of keyword arguments.
         transform: From a PIL image to a tensor, such as torchvision's `weights.transforms()`. None:
-            ImageNet's evaluation recipe (shorter side to 256, centre 224 x 224, mean and standard
-            deviation of ImageNet), and `preprocessing` says so.
+            what the model says of itself (timm's `pretrained_cfg`), else ImageNet's evaluation
+            recipe (shorter side to 256, centre 224 x 224, mean and standard deviation of ImageNet);
+            `preprocessing` says which. torchvision's detectors get the picture as it is.
         layers: None: every convolution. "all": every layer. Else names, or a predicate on `Layer`.
         labels: Names of the classes, in the order of the output.
         device: Where the input is put; None: where the model's parameters are.
@@ -347,17 +356,32 @@ def inspect(
                 "inspect needs an image (a path, PIL image, array or tensor), or inputs= with the "
                 "exact arguments of the model's forward; got neither"
             )
+        takes_list = type(model).__module__.startswith(_DETECTION)
+        if takes_list and transform is None:
+            transform = unscaled
+        recipe = recipe_of(model)
         # a tensor goes to the model as it is, and the model says whether it fits
-        channels = None if isinstance(image, Tensor) else _picture_channels(model)
-        batch = as_batch(image, transform=transform, channels=channels)
+        channels = None if transform or isinstance(image, Tensor) else recipe.channels
+        batch = as_batch(
+            image,
+            transform=transform,
+            channels=channels,
+            recipe=recipe,
+            spatial=None if takes_list else spatial_of(model),
+        )
         where = device or (parameter.device if parameter is not None else "cpu")
         dtype = parameter.dtype if parameter is not None else batch.tensor.dtype
         inputs = batch.tensor.to(where, dtype)
         preprocessing, pictures = batch.preprocessing, batch.pictures
+        if takes_list:
+            inputs = (list(inputs),)
+            if transform is unscaled:
+                preprocessing = "Values from 0 to 1; the model resizes and normalizes them itself."
         notes += [Note(None, "image", text) for text in batch.notes]
+        if batch.is_default:
+            notes.append(Note(None, "default preprocessing", _DEFAULT))
         if len(batch.tensor) > 1:
-            text = f"The batch has {len(batch.tensor)} images; the view shows the first."
-            notes.append(Note(None, "batch", text))
+            notes.append(Note(None, "batch", f"The batch has {len(batch.tensor)} images."))
     else:
         preprocessing, pictures = "The model's inputs were given as they are.", []
     if any(getattr(module, "training", False) for module in modules):
@@ -375,15 +399,3 @@ def inspect(
         progress=progress,
         partial=partial,
     )
-
-
-def _picture_channels(model: nn.Module) -> int | None:
-    """How many channels a picture is given: what the model's first 2-D convolution takes, if 1 or 3.
-
-    Registration order is only a guess at what comes first, so anything else decides nothing.
-    """
-    convs = (
-        la for la in find_layers(model) if la.kind == "conv" and len(la.kernel_size or ()) == 2
-    )
-    first = next(convs, None)
-    return first.in_channels if first is not None and first.in_channels in (1, 3) else None

@@ -157,6 +157,12 @@ def spatial_of(model: nn.Module) -> int | None:
     return next((len(size) for size in sizes if size), None)
 
 
+def unscaled(picture: Image.Image) -> Tensor:
+    """A picture as values from 0 to 1, (channels, height, width): what detectors take."""
+    pixels = torch.from_numpy(np.array(picture))
+    return pixels.view(picture.height, picture.width, -1).permute(2, 0, 1).float() / 255
+
+
 def prepare(picture: Image.Image, recipe: Recipe, max_pixels: int) -> tuple[Tensor, Image.Image]:
     """A picture as the model takes it, and as it looked before it was normalized.
 

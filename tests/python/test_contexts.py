@@ -115,7 +115,7 @@ class TestModes:
             inspect(model, inputs=X.to(torch.float8_e4m3fn))
 
     def test_channels_last(self) -> None:
-        model = Normed().eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        model = Normed().eval().to(memory_format=torch.channels_last)
         check(model, X.to(memory_format=torch.channels_last))
 
     def test_autocast(self) -> None:
@@ -155,7 +155,7 @@ class TestModes:
 @pytest.mark.filterwarnings("ignore")
 class TestQuantized:
     def test_static(self) -> None:
-        from torch.ao import quantization
+        quantization: Any = torch.ao.quantization
 
         class Net(nn.Module):
             def __init__(self) -> None:
@@ -168,7 +168,7 @@ class TestQuantized:
                 return self.dequant(self.plain(self.relu(self.conv(self.quant(x)))))
 
         model = Net().eval()
-        model.qconfig = quantization.get_default_qconfig("fbgemm")  # type: ignore[assignment]
+        model.qconfig = quantization.get_default_qconfig("fbgemm")
         quantization.fuse_modules(model, [["conv", "relu"]], inplace=True)
         prepared = quantization.prepare(model)
         prepared(X)
@@ -184,15 +184,15 @@ class TestQuantized:
         assert frame.bounds[0].tolist() == pytest.approx([lo, hi])
 
     def test_dynamic(self) -> None:
-        model = torch.ao.quantization.quantize_dynamic(TwoConvs().eval(), {nn.Linear})
+        model = torch.ao.quantization.quantize_dynamic(TwoConvs().eval(), {nn.Linear})  # type: ignore[no-untyped-call]
         look = inspect(model, inputs=X, layers=lambda layer: layer.kind == "linear")
         assert torch.equal(look.activation("head"), model(X))
 
     def test_prepared_keeps_its_observers(self) -> None:
-        from torch.ao import quantization
+        quantization: Any = torch.ao.quantization
 
         model = TwoConvs().eval()
-        model.qconfig = quantization.get_default_qconfig("fbgemm")  # type: ignore[assignment]
+        model.qconfig = quantization.get_default_qconfig("fbgemm")
         prepared = quantization.prepare(model)
         prepared(X)
         before = state(prepared)
@@ -285,7 +285,7 @@ class TestGraphs:
 
 @pytest.fixture
 def one_process() -> Iterator[None]:
-    import torch.distributed as dist
+    dist: Any = torch.distributed
 
     os.environ.update(MASTER_ADDR="127.0.0.1", GLOO_SOCKET_IFNAME="lo")
     dist.init_process_group("gloo", store=dist.HashStore(), rank=0, world_size=1)
@@ -331,14 +331,17 @@ class TestStructure:
         assert kinds(look, "unused") == ["never ran"]
 
     def test_functional(self) -> None:
+        class Inner(nn.Module):
+            def __init__(self) -> None:
+                super().__init__()
+                self.conv, self.up = nn.Conv2d(4, 4, 3), nn.ConvTranspose2d(4, 2, 2)
+
         class Net(nn.Module):
             def __init__(self) -> None:
                 super().__init__()
                 self.kernel = nn.Parameter(torch.rand(4, 3, 3, 3))
                 self.listed = [nn.Conv2d(4, 4, 1)]
-                self.inner = nn.Module()
-                self.inner.conv = nn.Conv2d(4, 4, 3)
-                self.inner.up = nn.ConvTranspose2d(4, 2, 2)
+                self.inner = Inner()
 
             def forward(self, x: Tensor) -> Tensor:
                 x = F.conv2d(x, self.kernel, stride=2).relu_()
@@ -429,7 +432,7 @@ class TestStructure:
 
     def test_cyclic(self) -> None:
         model = TwoConvs()
-        model.second.parent = model  # type: ignore[assignment]
+        model.second.parent = model
         with torch.no_grad():
             truth = model.by_hand(X)
         look = inspect(model, inputs=X)
@@ -609,6 +612,9 @@ class TestRandomState:
 
 def test_a_model_that_counts_in_its_buffers_is_set_back() -> None:
     class Counting(TwoConvs):
+        seen: Tensor
+        last: Tensor
+
         def __init__(self) -> None:
             super().__init__()
             self.register_buffer("seen", torch.zeros(1))

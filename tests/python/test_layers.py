@@ -319,7 +319,9 @@ def test_what_is_no_module_is_refused_with_a_next_step(model: Any, parts: list[s
 
 
 def test_torchscript_is_listed_as_far_as_it_can_be() -> None:
-    eager = nn.Sequential(nn.Conv2d(4, 6, 3, stride=2, groups=2), nn.ReLU(), nn.ConvTranspose2d(6, 2, 5))
+    eager = nn.Sequential(
+        nn.Conv2d(4, 6, 3, stride=2, groups=2), nn.ReLU(), nn.ConvTranspose2d(6, 2, 5)
+    )
     eager.eval()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -329,7 +331,15 @@ def test_torchscript_is_listed_as_far_as_it_can_be() -> None:
     expected = find_layers(eager)
     for found in (find_layers(scripted), find_layers(traced)):
         for layer, known in zip(found, expected, strict=True):
-            for field in ("name", "kind", "type", "out_channels", "kernel_size", "bias", "parameters"):
+            for field in (
+                "name",
+                "kind",
+                "type",
+                "out_channels",
+                "kernel_size",
+                "bias",
+                "parameters",
+            ):
                 assert getattr(layer, field) == getattr(known, field)
     assert [la.stride for la in find_layers(scripted)] == [(2, 2), (1, 1)]
     assert [la.stride for la in find_layers(traced)] == [None, None], "tracing forgets it"
