@@ -198,7 +198,7 @@ def test_each_call_of_a_layer_can_be_shown() -> None:
     widget.sent.clear()
     widget.layer = "unused"
     assert widget.call == 0, "calls are those of a layer"
-    assert [names for names in widget.updates() if names][1:] == [{"call", "frame", "problem"}]
+    assert [names for names in widget.updates() if names][1:] == [{"call", "frame"}]
     widget.close()
 
 
@@ -502,7 +502,6 @@ def test_threads_that_look_and_pick_at_once_never_mix_what_they_show() -> None:
         assert (key.layer, key.view, key.call, key.image) == (widget.layer, widget.view, *which)
     else:
         assert (widget.layer, maps) == ("unused", True)
-        assert widget.problem
     widget.close()
 
 
@@ -518,17 +517,23 @@ def test_a_shown_layer_that_has_left_the_model_gives_way_to_the_first() -> None:
 
 
 def test_an_error_in_the_shown_layer_is_a_banner_and_the_widget_goes_on() -> None:
-    class Skips(TwoConvs):
-        def forward(self, x: torch.Tensor) -> torch.Tensor:
-            return self.first(x)
-
-    widget = Recorded(Skips(), image_tensor())
-    widget.from_page(layer="second")
-    assert widget.problem == "layer 'second' has no call 0: it never ran for this input"
-    assert widget.frame == b""
+    widget = Recorded(nn.Sequential(nn.Conv2d(3, 4, 1), nn.ReLU()), image_tensor(), layers="all")
+    widget.layer = "1"
     widget.from_page(view="filters")
+    assert widget.problem == "layer '1' is a ReLU, which has no filters"
+    assert widget.frame == b""
+    widget.from_page(view="feature_maps")
     assert widget.problem == ""
-    assert unpack(widget.frame).shape == (6, 2, 3, 3)
+    assert unpack(widget.frame).shape == (4, 1, 32, 32)
+    widget.close()
+
+
+def test_a_layer_that_never_ran_is_no_error_and_has_filters() -> None:
+    widget = Recorded(Shared(), image_tensor())
+    widget.from_page(layer="unused")
+    assert (widget.frame, widget.problem) == (b"", "")
+    widget.from_page(view="filters")
+    assert unpack(widget.frame).shape == (3, 3, 1, 1)
     widget.close()
 
 
