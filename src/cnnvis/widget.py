@@ -146,8 +146,8 @@ class CNNVisWidget(anywidget.AnyWidget):
             "device": device,
             "memory_mb": memory_mb,
         }
-        with _said_in_a_line():
-            inspection = inspect(model, image, inputs=inputs, **self._options)
+        with _said_in_a_line() as progress:
+            inspection = inspect(model, image, inputs=inputs, progress=progress, **self._options)
         self._inspection: Inspection | None = inspection
         try:
             super().__init__(layer=clean(inspection.first.name), theme=theme, height=height)
@@ -316,8 +316,8 @@ class CNNVisWidget(anywidget.AnyWidget):
         """Takes another look. If it fails or is interrupted, all stays as it was, in the page too."""
         with self._lock:
             model = self.inspection.model
-            with self._said_in_view():
-                look = inspect(model, image, inputs=inputs, **self._options)
+            with self._said_in_view() as progress:
+                look = inspect(model, image, inputs=inputs, progress=progress, **self._options)
             before = (self._inspection, self._image, self._model_inputs, self._generation)
             state = {name: getattr(self, name) for name in _OF_A_LOOK}
             with self.hold_sync():

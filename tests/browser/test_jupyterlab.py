@@ -328,6 +328,44 @@ def test_every_image_of_the_batch_can_be_picked(shared: Notebook) -> None:
     expect(view.root.get_by_role("radio", name="Image 2")).to_have_attribute("aria-checked", "true")
 
 
+def test_a_slow_look_fills_a_bar_over_the_stage(lab: Lab, page: Page) -> None:
+    cell = """
+import threading, time, torch
+from cnnvis import CNNVisWidget
+
+class Slow(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.convs = torch.nn.Sequential(*(torch.nn.Conv2d(3, 3, 1) for _ in range(20)))
+        self.seconds = 0
+
+    def forward(self, x):
+        for conv in self.convs:
+            time.sleep(self.seconds)
+            x = conv(x)
+        return x
+
+model = Slow()
+w = CNNVisWidget(model, torch.rand(1, 3, 16, 16))
+w
+"""
+    notebook = Notebook(lab, page, "slow", [cell])
+    notebook.run()
+    view = View(page)
+    bar = view.root.get_by_role("progressbar")
+    expect(bar).to_be_hidden()
+    notebook.execute("model.seconds = 0.2; threading.Thread(target=w.refresh).start()")
+    expect(bar).to_be_visible()
+    expect(bar).to_have_attribute("aria-valuenow", re.compile(r"^[1-9]\d$"))
+    box, inside = bar.bounding_box(), bar.locator("i").bounding_box()
+    assert box is not None
+    assert inside is not None
+    assert 0 < inside["width"] < box["width"]
+    assert box["height"] <= 4
+    view.wait("convs.0", generation=2)
+    expect(bar).to_be_hidden()
+
+
 def test_notes_are_badges_that_tell_their_sentence(shared: Notebook) -> None:
     view = View(shared.page)
     view.wait("conv")

@@ -11,6 +11,7 @@ import re
 import subprocess
 import sys
 import threading
+import time
 import weakref
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -445,6 +446,78 @@ def test_an_interrupt_while_a_layer_is_picked_shows_nothing_under_a_wrong_name(
     widget.refresh()
     assert unpack(widget.frame).key.layer == "second"
     assert widget.problem == ""
+
+
+class Slow(nn.Module):
+    """Ten convolutions that take a while each."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__()
+        self.convs = nn.Sequential(*(nn.Conv2d(3, 3, 1) for _ in range(10)))
+        self.seconds = seconds
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        for conv in self.convs:
+            time.sleep(self.seconds)
+            x = conv(x)
+        return x
+
+
+def test_a_slow_look_says_how_far_it_is_ten_times_a_second_at_most() -> None:
+    model = Slow(0)
+    widget = Recorded(model, image_tensor())
+    model.seconds = 0.045
+    start = time.monotonic()
+    widget.refresh()
+    seconds = time.monotonic() - start
+    said = [m["state"]["progress"] for m, _ in widget.sent if "progress" in m.get("state", {})]
+    assert said[-1] == widget.progress == -1
+    shares = said[:-1]
+    assert 2 <= len(shares) <= seconds / 0.1
+    assert shares == sorted(set(shares))
+    assert 0 < shares[0] < shares[-1] <= 1
+    widget.close()
+
+
+def test_a_quick_look_says_nothing_and_a_failed_one_ends_what_it_said(widget: Recorded) -> None:
+    widget.refresh()
+    assert not any("progress" in m.get("state", {}) for m, _ in widget.sent)
+    slow = Recorded(Slow(0.04), image_tensor())
+    with pytest.raises(ForwardError):
+        slow.image = image_tensor(channels=2)
+    assert slow.progress == -1
+    slow.close()
+
+
+def test_a_connection_that_is_lost_ends_no_look(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = Slow(0)
+    widget = Recorded(model, image_tensor())
+    model.seconds = 0.03
+
+    def lost(change: Any) -> None:
+        if change["new"] >= 0:
+            raise ConnectionError("no page")
+
+    widget.observe(lost, "progress")
+    widget.refresh()
+    assert unpack(widget.frame).key.generation == 2
+    widget.close()
+
+
+def test_a_first_look_that_takes_long_says_so_in_one_line_and_erases_it(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    CNNVisWidget(Slow(0.01), image_tensor()).close()
+    assert capsys.readouterr() == ("", ""), "within a second nobody wonders"
+    monkeypatch.setattr("cnnvis.widget._PATIENCE", 0.1)
+    CNNVisWidget(Slow(0.04), image_tensor()).close()
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert re.search(r"\rcnnvis: \d+ of 10 layers ran", err)
+    assert "\n" not in err
+    *_, last, end = err.split("\r")
+    assert (last.strip(), end) == ("", ""), "written over with spaces"
+    assert len(last) == max(map(len, err.split("\r")))
 
 
 def test_threads_that_look_and_pick_at_once_never_mix_what_they_show() -> None:
