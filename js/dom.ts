@@ -25,3 +25,12 @@ export function element<Tag extends keyof HTMLElementTagNameMap>(
 export function setText(node: Node, text: string): void {
   if (node.textContent !== text) node.textContent = text;
 }
+
+/** Scrolls a box to one of its children, and nothing around the box as `scrollIntoView` would. */
+export function reveal(box: HTMLElement, child: HTMLElement): void {
+  const top = child.offsetTop - (child.offsetParent === box ? 0 : box.offsetTop);
+  if (top < box.scrollTop) box.scrollTop = top;
+  else if (top + child.offsetHeight > box.scrollTop + box.clientHeight) {
+    box.scrollTop = top + child.offsetHeight - box.clientHeight;
+  }
+}

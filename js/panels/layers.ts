@@ -1,6 +1,6 @@
 import { type Badge, badgesOf } from "../badges.js";
 import { channelsText, kernelText, layerText, mapText } from "../describe.js";
-import { element, setText } from "../dom.js";
+import { element, reveal, setText } from "../dom.js";
 import { pickLayer } from "../selection.js";
 import type { Source } from "../source.js";
 import type { ViewerStore } from "../state.js";
@@ -169,13 +169,4 @@ function rowOf(layer: Layer, index: number, badges: readonly Badge[]): HTMLEleme
   if (badges.length > 0)
     row.append(element("span", { class: "cnnvis-badges" }, ...badgeElements(badges, ROOM)));
   return row;
-}
-
-/** Scrolls the list, and nothing around it as `scrollIntoView` would. */
-function reveal(list: HTMLElement, row: HTMLElement): void {
-  const top = row.offsetTop - list.offsetTop;
-  if (top < list.scrollTop) list.scrollTop = top;
-  else if (top + row.offsetHeight > list.scrollTop + list.clientHeight) {
-    list.scrollTop = top + row.offsetHeight - list.clientHeight;
-  }
 }

@@ -11,7 +11,13 @@ export function slicesPanel(store: ViewerStore, signal: AbortSignal): HTMLElemen
     title: "Slice in depth (keys [ and ])",
   });
   const where = element("output", { class: "cnnvis-slice" });
-  const field = element("label", { class: "cnnvis-field" }, element("span", {}, "Depth"), slider, where);
+  const field = element(
+    "label",
+    { class: "cnnvis-field cnnvis-depth" },
+    element("span", {}, "Depth"),
+    slider,
+    where,
+  );
 
   function show(): void {
     const { state } = store;

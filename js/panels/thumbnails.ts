@@ -1,4 +1,4 @@
-import { element } from "../dom.js";
+import { element, reveal } from "../dom.js";
 import type { Source } from "../source.js";
 import { isHeld, type ViewerStore } from "../state.js";
 
@@ -48,6 +48,8 @@ export function thumbnailsPanel(store: ViewerStore, source: Source, signal: Abor
       button.setAttribute("aria-checked", String(index === batchIndex));
       button.tabIndex = index === Math.min(batchIndex, buttons.length - 1) ? 0 : -1;
     });
+    const picked = buttons[batchIndex];
+    if (picked !== undefined) reveal(row, picked);
   }
 
   row.addEventListener(

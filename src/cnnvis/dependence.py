@@ -15,29 +15,48 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import product
 from math import gcd, prod
 from typing import NamedTuple
 
 from cnnvis.reach import (
+    PERIOD_LIMIT,
     PIXELS,
     Reach,
     Reaches,
     Taps,
     Unknown,
     fixed,
-    hull,
-    interleave,
     rising,
     shifted,
-    spread,
+    table,
     through,
 )
 
-# different channels are followed one by one up to this many
-_VARIANTS = 64
 # places along one dimension that are worth looking at one by one
 _PLACES = 1 << 18
+
+
+class Mirror(NamedTuple):
+    """A padding that copies pixels from inside: reflected at the border, or the last one repeated."""
+
+    before: int
+    after: int
+    repeat: bool
+
+    @property
+    def width(self) -> int:
+        """How wide a window reaches from every copy to the pixel that it is a copy of."""
+        return max(self.before, self.after) * (1 if self.repeat else 2)
+
+    def sources(self, size: int) -> list[int]:
+        """Which index of the padded dimension each index of it is a copy of."""
+        last = size - self.before - self.after - 1
+        inner = [abs(index) for index in range(-self.before, last + self.after + 1)]
+        if self.repeat:
+            inner = [min(max(i, 0), last) for i in range(-self.before, last + self.after + 1)]
+        return [(index if index <= last else 2 * last - index) + self.before for index in inner]
 
 
 class Atom(NamedTuple):
@@ -46,13 +65,16 @@ class Atom(NamedTuple):
     Attributes:
         size: How many values its digit takes.
         coefs: By how much a digit more moves the place on each image axis; None: by no rule.
-        mirror: How wide a window must be for it to hold no less than what a padding that repeats
-            pixels took from the inside; 0 without such a padding.
+        closed: Whether the lattice ends with it, so that windows beyond its ends read nothing;
+            otherwise it goes on, as an image does beyond its padding.
+        mirror: The padding that was put around it, counted as if the image went on, until an
+            operation reads wide enough windows for that to be right.
     """
 
     size: int
     coefs: tuple[int | None, ...]
-    mirror: int = 0
+    closed: bool = False
+    mirror: Mirror | None = None
 
     @property
     def free(self) -> bool:
@@ -111,17 +133,24 @@ class Dependence:
     def dropped(self, dims: Iterable[int]) -> Dependence:
         """Without these dimensions, all of size 1."""
         gone = set(dims)
-        return self._settled([d for i, d in enumerate(self.dims) if i not in gone], self.reaches)
+        kept = [d for i, d in enumerate(self.dims) if i not in gone]
+        if all(self.dims[dim][0].free for dim in gone):
+            return Dependence(self.lengths, tuple(kept), self.reaches)
+        return self.settled(kept, self.reaches)
 
     def expanded(self, shape: Sequence[int]) -> Dependence:
         """Broadcast to a shape."""
         if self.shape == tuple(shape):
             return self
         dims: list[Dim] = [self._free(1)] * (len(shape) - len(self.dims)) + list(self.dims)
+        moved = False
         for i, size in enumerate(shape):
             if size != 1 and len(dims[i]) == 1 and dims[i][0].size == 1:
+                moved = moved or not dims[i][0].free
                 dims[i] = self._free(size)
-        return self._settled(dims, self.reaches)
+        if not moved:
+            return Dependence(self.lengths, tuple(dims), self.reaches)
+        return self.settled(dims, self.reaches)
 
     def reduced(self, dims: Iterable[int], *, keep: bool) -> Dependence:
         """After an operation whose outputs read all along these dimensions.
@@ -130,14 +159,23 @@ class Dependence:
             dims: The dimensions that are read.
             keep: Whether they stay, with size 1.
         """
-        gone, reaches = set(dims), list(self.reaches)
+        gone = set(dims)
+        for dim in gone:
+            if self.dims[dim][0].mirror:
+                return self.opened(dim).reduced(gone, keep=keep)
+        reaches = list(self.reaches)
+        moved = False
         for dim in gone:
             for atom in self.dims[dim]:
-                self._read_all(atom, reaches)
+                if not atom.free:
+                    self._read_all(atom, reaches)
+                    moved = True
         kept = [self._free(1) if i in gone else d for i, d in enumerate(self.dims)]
         if not keep:
             kept = [d for i, d in enumerate(self.dims) if i not in gone]
-        return self._settled(kept, reaches)
+        if not moved:
+            return Dependence(self.lengths, tuple(kept), self.reaches)
+        return self.settled(kept, reaches)
 
     def mixed(self, dims: Iterable[int]) -> Dependence:
         """After an operation whose outputs read all along these dimensions and keep their size."""
@@ -148,13 +186,15 @@ class Dependence:
 
     def lost(self, dim: int) -> Dependence:
         """After an operation whose outputs together read all along a dimension, by no rule."""
+        if self.dims[dim][0].mirror:
+            return self.opened(dim).lost(dim)
         reaches = list(self.reaches)
         coefs: list[int | None] = [0] * len(reaches)
         for atom in self.dims[dim]:
             self._read_all(atom, reaches)
             coefs = [None if c != 0 else old for c, old in zip(atom.coefs, coefs, strict=True)]
         size = prod(atom.size for atom in self.dims[dim])
-        return self._settled(_put(self.dims, dim, (Atom(size, tuple(coefs)),)), reaches)
+        return self.settled(put(self.dims, dim, (Atom(size, tuple(coefs)),)), reaches)
 
     def viewed(self, shape: Sequence[int]) -> Dependence:
         """With the same elements in another shape."""
@@ -162,6 +202,9 @@ class Dependence:
             return self
         if not prod(shape):
             return Dependence.nothing(self.lengths, shape)
+        for dim, old in enumerate(self.dims):
+            if old[0].mirror and (dim >= len(shape) or shape[dim] != old[0].size):
+                return self.opened(dim).viewed(shape)
         reaches = list(self.reaches)
         left = [atom for dim in self.dims for atom in dim][::-1]  # the next one last
         dims: list[Dim] = []
@@ -171,6 +214,9 @@ class Dependence:
             if target == 1:
                 single = bool(left) and left[-1].size == 1
                 dims.append((left.pop(),) if single else self._free(1))
+                continue
+            if left and left[-1].size == target:
+                dims.append((left.pop(),))
                 continue
             taken: list[Atom] = []
             rest = target
@@ -183,11 +229,8 @@ class Dependence:
                     rest //= atom.size
                 elif atom.size % rest == 0:
                     lower = atom.size // rest
-                    if atom.mirror:
-                        raise Unknown("a padded border is split")
-                    upper = tuple(None if c is None else c * lower for c in atom.coefs)
-                    taken.append(Atom(rest, upper))
-                    left.append(Atom(lower, atom.coefs))
+                    taken.append(Atom(rest, scaled(atom.coefs, lower), atom.closed))
+                    left.append(Atom(lower, atom.coefs, atom.closed))
                     rest = 1
                 else:
                     # no common digits: put together as many as fill whole dimensions
@@ -208,51 +251,55 @@ class Dependence:
                     ]
                     dims += [(atom,) for atom in made[:-1]]
                     taken, rest = [made[-1]], 1
-            dims.append(_merged(taken))
-        return self._settled(dims, reaches)
+            dims.append(merged(taken))
+        return self.settled(dims, reaches)
 
     def gathered(self, dim: int, indices: Sequence[int]) -> Dependence:
         """With these elements of a dimension: a slice, a flip, a table of constants."""
         atoms, size = self.dims[dim], prod(atom.size for atom in self.dims[dim])
         if all(atom.free for atom in atoms):
-            return Dependence(
-                self.lengths, _put(self.dims, dim, self._free(len(indices))), self.reaches
-            )
-        if isinstance(indices, range) and indices == range(size):
+            return self.replaced(dim, self._free(len(indices)))
+        if indices == range(size):
             return self
-        if any(atom.mirror for atom in atoms):
-            raise Unknown("a padded border is cut")
+        if atoms[0].mirror:
+            return self.opened(dim).gathered(dim, indices)
         reaches = list(self.reaches)
-        if any(coef is None for atom in atoms for coef in atom.coefs):
+        if any(None in atom.coefs for atom in atoms):
             if set(indices) != set(range(size)):
                 raise Unknown("a part is taken of elements that read different places by no rule")
-            return self.lost(dim).gathered_all(dim, len(indices))
+            rest = self.lost(dim)
+            [atom] = rest.dims[dim]
+            return rest.replaced(dim, (atom._replace(size=len(indices)),))
         if len(atoms) == 1 and isinstance(indices, range) and indices.step > 0 and indices:
-            coefs = [c or 0 for c in atoms[0].coefs]
-            for axis, coef in enumerate(coefs):
-                reaches[axis] = shifted(reaches[axis], coef * indices[0])
-            atom = Atom(len(indices), tuple(coef * indices.step for coef in coefs))
-            return self._settled(_put(self.dims, dim, (atom,)), reaches)
-        if len(indices) > _PLACES:
-            raise Unknown("too many elements are rearranged")
-        every = _places(atoms)
-        places = [every[index] for index in indices]
-        found = _factored(places)
+            [atom] = atoms
+            for axis, coef in enumerate(atom.coefs):
+                reaches[axis] = shifted(reaches[axis], (coef or 0) * indices[0])
+            # beyond a cut the image does not go on: padding stands for nothing there
+            cut = indices[0] >= indices.step or indices[-1] + indices.step < size
+            taken = Atom(len(indices), scaled(atom.coefs, indices.step), atom.closed or cut)
+            return self.settled(put(self.dims, dim, (taken,)), reaches)
+        if not indices:
+            return self.replaced(dim, self._free(0))
+        every = places(atoms)
+        wanted = [every[index] for index in indices]
+        found = _factored(wanted)
         if found is not None:
-            for axis, place in enumerate(places[0]):
+            for axis, place in enumerate(wanted[0]):
                 reaches[axis] = shifted(reaches[axis], place)
-            return self._settled(_put(self.dims, dim, found), reaches)
+            closed = any(atom.closed for atom in atoms) or len(indices) < size
+            kept = tuple(atom._replace(closed=closed) for atom in found)
+            return self.settled(put(self.dims, dim, kept), reaches)
+        if (
+            all(self.alone(axis, dim) for axis in self.axes_of(dim))
+            and len(indices) <= PERIOD_LIMIT
+        ):
+            return self.simple(dim)._tabled(dim, [(index,) for index in indices])
         lost: list[int | None] = []
         for axis in range(len(reaches)):
-            offsets = sorted({place[axis] for place in places})
+            offsets = sorted({place[axis] for place in wanted})
             reaches[axis] = through(reaches[axis], Taps(1, 1, (offsets,)))
             lost.append(None if len(offsets) > 1 else 0)
-        return self._settled(_put(self.dims, dim, (Atom(len(indices), tuple(lost)),)), reaches)
-
-    def gathered_all(self, dim: int, size: int) -> Dependence:
-        """With a dimension without a rule, all of it taken, that gets another size."""
-        [atom] = self.dims[dim]
-        return self._settled(_put(self.dims, dim, (atom._replace(size=size),)), self.reaches)
+        return self.settled(put(self.dims, dim, (Atom(len(indices), tuple(lost)),)), reaches)
 
     def windowed(self, dim: int, taps: Taps, units: int) -> Dependence:
         """After an operation that reads windows along a dimension.
@@ -264,48 +311,56 @@ class Dependence:
         """
         atoms = self.dims[dim]
         if all(atom.free for atom in atoms):
-            return Dependence(self.lengths, _put(self.dims, dim, self._free(units)), self.reaches)
-        if taps == _SAME and units == prod(atom.size for atom in atoms):
+            return self.replaced(dim, self._free(units))
+        size = prod(atom.size for atom in atoms)
+        if taps == _SAME and units == size:
             return self
-        if len(atoms) > 1 or taps.period > 1:
+        closed = any(atom.closed for atom in atoms) and not _inside(taps, size, units)
+        if len(atoms) > 1 or taps.period > 1 or closed or atoms[0].mirror:
             plain = self.simple(dim)
             if plain is not self:
                 return plain.windowed(dim, taps, units)
         [atom] = atoms
-        if atom.mirror:
-            self._check_mirror(atom, taps)
+        if atom.mirror and not self._wide(dim, taps):
+            return self.opened(dim).windowed(dim, taps, units)
+        if closed and None not in atom.coefs:
+            return self._tabled(dim, _reads(taps, size, units), taps)
         coefs: list[int | None] = []
         reaches = list(self.reaches)
+        moved = True
         for axis, coef in enumerate(atom.coefs):
             if coef is None:
                 _check_covered(taps, atom.size, units)
                 coefs.append(None)
             elif coef == 0:
                 coefs.append(0)
-            elif taps.period > 1 or (coef == 1 and self._only(axis, dim)):
+            elif taps.period > 1 or (coef == 1 and self.alone(axis, dim)):
                 reaches[axis] = through(reaches[axis], taps)
                 coefs.append(1)
+                moved = moved and bool(reaches[axis]) and reaches[axis][0].advance > 0
             else:
                 reads = _times_each(taps.reads[0], coef)
                 reaches[axis] = through(reaches[axis], Taps(1, 1, (reads,)))
                 coefs.append(coef * taps.advance)
-        return self._settled(_put(self.dims, dim, (Atom(units, tuple(coefs)),)), reaches)
+                moved = False
+        dims = put(self.dims, dim, (Atom(units, tuple(coefs), atom.closed),))
+        if moved:  # nothing that could be put more simply
+            return Dependence(self.lengths, dims, tuple(reaches))
+        return self.settled(dims, reaches)
 
     def mirrored(self, dim: int, before: int, after: int, *, repeat: bool) -> Dependence:
-        """After a padding that reflects the border, or repeats its last pixel.
-
-        As if the image went on: right once a window reaches from the outermost copy to the pixel
-        that it is a copy of, and refused by everything else that reads single elements.
-        """
-        width = max(before, after)
+        """After a padding that reflects the border, or repeats its last pixel."""
         size = self.shape[dim] + before + after
-        shape = self.windowed(dim, Taps(1, 1, (range(-before, 1 - before),)), size)
-        if width <= 0 or all(atom.free for atom in shape.dims[dim]):
-            return shape
-        shape = shape.simple(dim)
-        [atom] = shape.dims[dim]
-        atom = atom._replace(mirror=width if repeat else 2 * width)
-        return Dependence(self.lengths, _put(shape.dims, dim, (atom,)), shape.reaches)
+        ends = Mirror(before, after, repeat)
+        atoms = self.dims[dim]
+        if ends.width == 0 or all(atom.free for atom in atoms):
+            return self.replaced(dim, self._free(size)) if ends.width else self
+        if any(atom.closed or atom.mirror for atom in atoms):
+            sources = [source - before for source in ends.sources(size)]
+            return self.gathered(dim, sources)
+        wide = self.simple(dim).windowed(dim, Taps(1, 1, (range(-before, 1 - before),)), size)
+        [atom] = wide.dims[dim]
+        return wide if atom.free else wide.replaced(dim, (atom._replace(mirror=ends),))
 
     def unfolded(self, dim: int, size: int, step: int) -> Dependence:
         """After `Tensor.unfold`: windows of a dimension, laid along a new last one."""
@@ -313,12 +368,12 @@ class Dependence:
         [atom] = plain.dims[dim]
         units = (atom.size - size) // step + 1
         if atom.mirror:
-            raise Unknown("windows are cut out of a padded border")
+            return self.opened(dim).unfolded(dim, size, step)
         if None in atom.coefs:
             raise Unknown("windows are cut out of elements that read different places by no rule")
-        moved = Atom(units, tuple((c or 0) * step for c in atom.coefs))
-        dims = [*_put(plain.dims, dim, (moved,)), (Atom(size, atom.coefs),)]
-        return plain._settled(dims, plain.reaches)
+        moved = Atom(units, scaled(atom.coefs, step), atom.closed)
+        dims = [*put(plain.dims, dim, (moved,)), (Atom(size, atom.coefs, atom.closed),)]
+        return plain.settled(dims, plain.reaches)
 
     def simple(self, dim: int) -> Dependence:
         """With a dimension as one atom of coefficients 1, and its image axes in no other one.
@@ -326,18 +381,16 @@ class Dependence:
         Other dimensions along the same axes lose their rule.
         """
         atoms = self.dims[dim]
-        axes = [axis for axis in range(len(self.lengths)) if any(a.coefs[axis] != 0 for a in atoms)]
+        axes = self.axes_of(dim)
         if len(atoms) == 1 and all(
-            atoms[0].coefs[axis] in (1, None) and self._only(axis, dim) for axis in axes
+            atoms[0].coefs[axis] in (1, None) and self.alone(axis, dim) for axis in axes
         ):
             return self
-        if any(atom.mirror for atom in atoms):
-            raise Unknown("a padded border is rearranged")
         other: Dependence = self
         for axis in axes:
-            other = other._forgotten(axis, lambda d, a: d != dim)
+            other = other.forgotten(axis, lambda d, a: d != dim)
             if any(a.coefs[axis] is None for a in atoms):
-                other = other._forgotten(axis, lambda d, a: d == dim)
+                other = other.forgotten(axis, lambda d, a: d == dim)
         atoms, reaches = other.dims[dim], list(other.reaches)
         size, lower = prod(a.size for a in atoms), prod(a.size for a in atoms[1:])
         coefs: list[int | None] = [0] * len(reaches)
@@ -356,7 +409,9 @@ class Dependence:
             taps = Taps(lower, steps[0], tuple((place,) for place in places))
             reaches[axis] = through(reaches[axis], taps)
             coefs[axis] = 1
-        return other._settled(_put(other.dims, dim, (Atom(size, tuple(coefs)),)), reaches)
+        closed = any(atom.closed for atom in atoms)
+        atom = Atom(size, tuple(coefs), closed, atoms[0].mirror)
+        return other.settled(put(other.dims, dim, (atom,)), reaches)
 
     def place(self, index: Sequence[int], axis: int) -> int:
         """The place of an element on an image axis; all coefficients must be known."""
@@ -368,13 +423,56 @@ class Dependence:
         return place
 
     def _free(self, size: int) -> Dim:
-        return (Atom(size, (0,) * len(self.lengths)),)
+        return free(size, len(self.lengths))
 
-    def _only(self, axis: int, dim: int) -> bool:
-        """Whether no other dimension moves along an axis."""
-        return all(atom.coefs[axis] == 0 for i, d in enumerate(self.dims) if i != dim for atom in d)
+    def replaced(self, dim: int, new: Dim) -> Dependence:
+        """With another list of atoms for a dimension, as it is."""
+        return Dependence(self.lengths, put(self.dims, dim, new), self.reaches)
 
-    def _forgotten(self, axis: int, which: Callable[[int, int], bool]) -> Dependence:
+    def axes_of(self, dim: int) -> list[int]:
+        """The image axes that a dimension moves along."""
+        atoms = self.dims[dim]
+        return [axis for axis in range(len(self.lengths)) if any(a.coefs[axis] != 0 for a in atoms)]
+
+    def _tabled(
+        self, dim: int, reads: Sequence[Sequence[int]], like: Taps | None = None
+    ) -> Dependence:
+        """With a simple dimension's indices replaced by what is read of them, one by one."""
+        [atom] = self.dims[dim]
+        units, reaches = len(reads), list(self.reaches)
+        if None in atom.coefs or units > PERIOD_LIMIT:
+            raise Unknown("too many elements are rearranged")
+        for axis, coef in enumerate(atom.coefs):
+            if coef:
+                reaches[axis] = table(reaches[axis], reads, like or Taps(1, 1, (range(1),)))
+        return self.settled(put(self.dims, dim, (Atom(units, atom.coefs, True),)), reaches)
+
+    def opened(self, dim: int) -> Dependence:
+        """With a mirroring padding as what it is: copies, not the image going on."""
+        plain = self.simple(dim)
+        [atom] = plain.dims[dim]
+        if atom.mirror is None:
+            return plain
+        sources = atom.mirror.sources(atom.size)
+        plain = plain.replaced(dim, (atom._replace(mirror=None),))
+        return plain._tabled(dim, [(source,) for source in sources])
+
+    def _wide(self, dim: int, taps: Taps) -> bool:
+        """Whether windows reach from all copies of a mirroring padding to what they copy."""
+        [atom] = self.dims[dim]
+        reads = taps.reads[0]
+        wide = taps.period == 1 and len(reads) > 0 and atom.mirror is not None
+        if not wide or atom.mirror is None or max(reads) - min(reads) < atom.mirror.width:
+            return False
+        return all(coef is not None for coef in atom.coefs) and all(
+            rising(self.reaches[axis]) for axis in self.axes_of(dim)
+        )
+
+    def alone(self, axis: int, dim: int) -> bool:
+        """Whether no other dimension moves along an axis by a rule."""
+        return not any(atom.coefs[axis] for i, d in enumerate(self.dims) if i != dim for atom in d)
+
+    def forgotten(self, axis: int, which: Callable[[int, int], bool]) -> Dependence:
         """Without the rule of atoms along an axis, chosen by their dimension and number."""
         reaches = list(self.reaches)
         dims: list[Dim] = []
@@ -385,8 +483,6 @@ class Dependence:
                 number += 1
                 coef = atom.coefs[axis]
                 if coef and which(i, number):
-                    if atom.mirror:
-                        raise Unknown("a padded border is read in more than one way")
                     if atom.size > 1:
                         reads = range(0, coef * atom.size, coef)
                         reaches[axis] = through(reaches[axis], Taps(1, 1, (reads,)))
@@ -398,21 +494,12 @@ class Dependence:
         return Dependence(self.lengths, tuple(dims), tuple(reaches))
 
     def _read_all(self, atom: Atom, reaches: list[Reaches]) -> None:
-        if atom.mirror:
-            raise Unknown("a padded border is read as a whole")
         for axis, coef in enumerate(atom.coefs):
             if coef and atom.size != 1:
                 reads = range(0, coef * atom.size, coef)
                 reaches[axis] = through(reaches[axis], Taps(1, 1, (reads,)))
 
-    def _check_mirror(self, atom: Atom, taps: Taps) -> None:
-        reads = taps.reads[0]
-        wide = taps.period == 1 and len(reads) > 0 and max(reads) - min(reads) >= atom.mirror
-        axes = [axis for axis, coef in enumerate(atom.coefs) if coef != 0]
-        if not wide or not all(rising(self.reaches[axis]) for axis in axes):
-            raise Unknown("a padding copies pixels from beyond the next window")
-
-    def _settled(self, dims: Sequence[Dim], reaches: Sequence[Reaches]) -> Dependence:
+    def settled(self, dims: Sequence[Dim], reaches: Sequence[Reaches]) -> Dependence:
         """The same with the least coefficients, and constants for what no dimension moves."""
         result = list(reaches)
         scales: list[int] = []
@@ -425,7 +512,7 @@ class Dependence:
                 found = shifted(found, 0, scale)
             elif scale == 0 and not all(reach.constant for reach in found):
                 found = fixed(found)
-            if any(_covers(reach, length) for reach in found):
+            if any(covers(reach, length) for reach in found):
                 found = (Reach(1, 0, ((0, length - 1),)),)
             if scale and all(reach.constant for reach in found):
                 scale = 0
@@ -451,277 +538,18 @@ class Dependence:
 _SAME = Taps(1, 1, (range(1),))
 
 
-def hull_of(parts: Iterable[Dependence], shape: Sequence[int]) -> Dependence:
-    """What is read by the result of an element-wise operation.
-
-    Args:
-        parts: What its operands read; at least one.
-        shape: What they are broadcast to.
-    """
-    result: Dependence | None = None
-    for part in parts:
-        other = part.expanded(shape)
-        result = other if result is None or result == other else _hull_of(result, other)
-    assert result is not None, "an operation on nothing"
-    return result
+@lru_cache(maxsize=4096)
+def free(size: int, axes: int) -> Dim:
+    """A dimension along which all elements read the same."""
+    return (Atom(size, (0,) * axes),)
 
 
-def catenated(parts: Sequence[Dependence], dim: int) -> Dependence:
-    """What is read by the parts, joined along a dimension."""
-    total = sum(part.shape[dim] for part in parts)
-    pieces: list[tuple[Dependence, int]] = []
-    for part in parts:
-        if part.shape[dim] == 0:
-            continue
-        pieces += _pieces(part, dim) or [(part.lost(dim), 0)]
-    if not pieces:
-        return parts[0]
-    first = pieces[0][0]
-    grain = gcd(*(size for _, size in pieces))
-    if all(size and piece == first for piece, size in pieces):
-        return Dependence(first.lengths, _put(first.dims, dim, first._free(total)), first.reaches)
-    ruled = all(size for _, size in pieces) and total // grain <= _VARIANTS
-    flat = [piece if size else piece.reduced([dim], keep=True) for piece, size in pieces]
-    joined = hull_of(flat, flat[0].shape)
-    choices: list[list[Reaches]] = [[] for _ in joined.lengths]
-    if ruled:
-        for piece, (_, size) in zip(flat, pieces, strict=True):
-            dims, own, _ = _aligned(piece, joined)
-            ruled = ruled and dims == joined.dims
-            for axis, reaches in enumerate(own):
-                choices[axis] += [reaches] * (size // grain)
-    reaches_of = list(joined.reaches)
-    scales, coefs = [1] * len(reaches_of), [0] * len(reaches_of)
-    lost: list[int | None] = [0] * len(reaches_of)
-    for axis in range(len(reaches_of)):
-        if ruled:
-            if all(reaches == choices[axis][0] for reaches in choices[axis]):
-                continue
-            woven = interleave(choices[axis])
-            if woven is not None:
-                reaches_of[axis] = woven
-                scales[axis], coefs[axis] = len(choices[axis]), 1
-                continue
-        lost[axis] = None
-    if None in lost:
-        # a rule on one axis and none on another would need two lists of atoms
-        every = [None if c or d is None else 0 for c, d in zip(coefs, lost, strict=True)]
-        return joined._settled(_put(joined.dims, dim, (Atom(total, tuple(every)),)), joined.reaches)
-    scaled = [
-        tuple(
-            atom._replace(
-                coefs=tuple(
-                    None if c is None else c * s for c, s in zip(atom.coefs, scales, strict=True)
-                )
-            )
-            for atom in d
-        )
-        for d in joined.dims
-    ]
-    made = [Atom(total // grain, tuple(coefs)), Atom(grain, (0,) * len(coefs))]
-    return joined._settled(_put(scaled, dim, _merged(a for a in made if a.size > 1)), reaches_of)
+def scaled(coefs: tuple[int | None, ...], factor: int) -> tuple[int | None, ...]:
+    """Coefficients, multiplied."""
+    return tuple(None if coef is None else coef * factor for coef in coefs)
 
 
-def _hull_of(a: Dependence, b: Dependence) -> Dependence:
-    a = _swallowed(a, b)
-    b = _swallowed(b, a)
-    dims, own, other = _aligned(a, b)
-    both = [hull((*mine, *yours)) for mine, yours in zip(own, other, strict=True)]
-    return a._settled(dims, both)
-
-
-def _swallowed(a: Dependence, by: Dependence) -> Dependence:
-    """Without the axes along which all that it reads is read by every element of another."""
-    for axis in range(len(a.lengths)):
-        cover, own = by.reaches[axis], a.reaches[axis]
-        if len(cover) != 1 or not cover[0].constant or not own or _lost_on(by, axis):
-            continue
-        span = cover[0].spans[0]
-        inside = all(
-            reach.constant and span and at and span[0] <= at[0] and at[1] <= span[1]
-            for reach in own
-            for at in reach.spans
-        )
-        if inside or _covers(cover[0], a.lengths[axis]):
-            reaches = list(a.reaches)
-            reaches[axis] = ()
-            a = a._settled(a.dims, reaches)
-    return a
-
-
-def _lost_on(a: Dependence, axis: int) -> bool:
-    return any(atom.coefs[axis] is None for dim in a.dims for atom in dim)
-
-
-def _aligned(
-    a: Dependence, b: Dependence
-) -> tuple[tuple[Dim, ...], tuple[Reaches, ...], tuple[Reaches, ...]]:
-    """Two of one shape with the same atoms and coefficients: these, and what each reads then."""
-    if a.dims == b.dims:
-        return a.dims, a.reaches, b.reaches
-    for dim in range(len(a.dims)):
-        a, b = _refined(a, b, dim)
-    for axis in range(len(a.lengths)):
-        a, b = _level(a, b, axis)
-    dims = tuple(
-        tuple(x._replace(mirror=max(x.mirror, y.mirror)) for x, y in zip(p, q, strict=True))
-        for p, q in zip(a.dims, b.dims, strict=True)
-    )
-    return dims, a.reaches, b.reaches
-
-
-def _refined(a: Dependence, b: Dependence, dim: int) -> tuple[Dependence, Dependence]:
-    """With atoms of the same sizes in a dimension."""
-    p, q = a.dims[dim], b.dims[dim]
-    if [x.size for x in p] == [y.size for y in q]:
-        return a, b
-    if any(atom.mirror for atom in (*p, *q)):
-        raise Unknown("a padded border is read in more than one way")
-    if all(atom.free for atom in p):
-        p = tuple(Atom(atom.size, p[0].coefs) for atom in q)
-    elif all(atom.free for atom in q):
-        q = tuple(Atom(atom.size, q[0].coefs) for atom in p)
-    else:
-        split = _split(p, q)
-        if split is None:
-            return a.lost(dim), b.lost(dim)
-        p, q = split
-    return (
-        Dependence(a.lengths, _put(a.dims, dim, p), a.reaches),
-        Dependence(b.lengths, _put(b.dims, dim, q), b.reaches),
-    )
-
-
-def _split(p: Dim, q: Dim) -> tuple[Dim, Dim] | None:
-    """Both dimensions in atoms of the same sizes, if there are such."""
-    left, right = list(p), list(q)
-    done: list[tuple[Atom, Atom]] = []
-    while left:
-        x, y = left.pop(), right.pop()
-        size = min(x.size, y.size)
-        if max(x.size, y.size) % size:
-            return None
-        for atom, rest in ((x, left), (y, right)):
-            if atom.size > size:
-                coefs = tuple(None if c is None else c * size for c in atom.coefs)
-                rest.append(Atom(atom.size // size, coefs))
-        done.append((Atom(size, x.coefs), Atom(size, y.coefs)))
-    done.reverse()
-    return tuple(x for x, _ in done), tuple(y for _, y in done)
-
-
-def _level(a: Dependence, b: Dependence, axis: int) -> tuple[Dependence, Dependence]:
-    """With the same coefficients along an axis; the atoms have the same sizes already."""
-    for _ in range(4):
-        p = _coefs(a, axis)
-        q = _coefs(b, axis)
-        if p == q:
-            return a, b
-        if all(reach.constant for reach in a.reaches[axis]) and None not in p:
-            return _recoefed(a, axis, q), b
-        if all(reach.constant for reach in b.reaches[axis]) and None not in q:
-            return a, _recoefed(b, axis, p)
-        sizes = [atom.size for dim in a.dims for atom in dim]
-        moves = [i for i, size in enumerate(sizes) if size > 1]
-        lost = {i for i in moves if p[i] is None or q[i] is None}
-        if lost:
-            a, b = _forget(a, axis, lost), _forget(b, axis, lost)
-            p, q = _coefs(a, axis), _coefs(b, axis)
-        x = {i for i in moves if p[i] and not q[i] and i not in lost}
-        y = {i for i in moves if q[i] and not p[i] and i not in lost}
-        shared = {i for i in moves if i not in lost and p[i] and q[i]}
-        if x and y:
-            # an element for every pair: the one keeps its rule, the other is read as a whole
-            a, b = _forget(a, axis, y), _forget(b, axis, y)
-            continue
-        both = [u or v for u, v in zip(p, q, strict=True)]  # digits of size 1 are always 0
-        if not (x or y) and all(p[i] == q[i] for i in shared):
-            return _recoefed(a, axis, both), _recoefed(b, axis, both)
-        times = 0 if y else _times(p, q, shared, x, sizes)
-        if times:
-            return _recoefed(a, axis, both), _recoefed(_finer(b, axis, times), axis, both)
-        times = 0 if x else _times(q, p, shared, y, sizes)
-        if times:
-            both = [v or u for u, v in zip(p, q, strict=True)]
-            return _recoefed(_finer(a, axis, times), axis, both), _recoefed(b, axis, both)
-        wrong = x | y | {i for i in shared if p[i] != q[i]}
-        a, b = _forget(a, axis, wrong), _forget(b, axis, wrong)
-    raise Unknown("two tensors lie differently on the image")
-
-
-def _times(
-    p: Sequence[int | None],
-    q: Sequence[int | None],
-    shared: set[int],
-    extra: set[int],
-    sizes: Sequence[int],
-) -> int:
-    """How much finer the lattice of p is than that of q, with room for the atoms only p moves on."""
-    ratios = set()
-    for i in shared:
-        u, v = p[i] or 0, q[i] or 1
-        if u % v:
-            return 0
-        ratios.add(u // v)
-    if len(ratios) != 1:
-        return 0
-    [times] = ratios
-    room = sum((p[i] or 0) * (sizes[i] - 1) for i in extra)
-    return times if room < times else 0
-
-
-def _coefs(a: Dependence, axis: int) -> list[int | None]:
-    return [atom.coefs[axis] for dim in a.dims for atom in dim]
-
-
-def _forget(a: Dependence, axis: int, which: set[int]) -> Dependence:
-    """Without a rule along the atoms with these numbers."""
-    result = a._forgotten(axis, lambda _, number: number in which)
-    coefs = _coefs(result, axis)
-    return _recoefed(result, axis, [None if i in which else c for i, c in enumerate(coefs)])
-
-
-def _recoefed(a: Dependence, axis: int, coefs: Sequence[int | None]) -> Dependence:
-    """With other coefficients along an axis, as they are."""
-    given = iter(coefs)
-    dims = []
-    for dim in a.dims:
-        atoms = []
-        for atom in dim:
-            own = list(atom.coefs)
-            own[axis] = next(given)
-            atoms.append(atom._replace(coefs=tuple(own)))
-        dims.append(tuple(atoms))
-    return Dependence(a.lengths, tuple(dims), a.reaches)
-
-
-def _finer(a: Dependence, axis: int, times: int) -> Dependence:
-    """With so many places along an axis for each one; the coefficients are still to be set."""
-    reaches = list(a.reaches)
-    reaches[axis] = spread(reaches[axis], times)
-    return Dependence(a.lengths, a.dims, tuple(reaches))
-
-
-def _pieces(part: Dependence, dim: int) -> list[tuple[Dependence, int]] | None:
-    """Runs along a dimension that read the same, with their lengths; None if there are many."""
-    atoms = list(part.dims[dim])
-    run = 1
-    while atoms and atoms[-1].free:
-        run *= atoms.pop().size
-    count = prod(atom.size for atom in atoms)
-    if any(atom.mirror or None in atom.coefs for atom in atoms) or count > _VARIANTS:
-        return None
-    base = Dependence(part.lengths, _put(part.dims, dim, part._free(1)), part.reaches)
-    if not atoms:
-        return [(base, run)]
-    pieces = []
-    for place in _places(atoms):
-        reaches = [shifted(r, p) for r, p in zip(base.reaches, place, strict=True)]
-        pieces.append((base._settled(base.dims, reaches), run))
-    return pieces
-
-
-def _places(atoms: Sequence[Atom]) -> list[tuple[int, ...]]:
+def places(atoms: Sequence[Atom]) -> list[tuple[int, ...]]:
     """The place of every index of a dimension, on all image axes."""
     axes = range(len(atoms[0].coefs))
     if prod(atom.size for atom in atoms) > _PLACES:
@@ -764,30 +592,32 @@ def _factored(places: Sequence[tuple[int, ...]]) -> Dim | None:
                 break
         else:
             return None
-    return _merged(reversed(atoms)) if atoms else (Atom(1, tuple(0 for _ in axes)),)
+    return merged(reversed(atoms)) if atoms else (Atom(1, tuple(0 for _ in axes)),)
 
 
-def _merged(atoms: Iterable[Atom]) -> Dim:
+def merged(atoms: Iterable[Atom]) -> Dim:
     """The same atoms, those joined that go on evenly."""
     kept: list[Atom] = []
     for atom in atoms:
         if kept and not atom.mirror and not kept[-1].mirror:
             above = kept[-1]
-            if all(
+            if (above.closed == atom.closed or above.free or atom.free) and all(
                 c is d if c is None or d is None else c == d * atom.size
                 for c, d in zip(above.coefs, atom.coefs, strict=True)
             ):
-                kept[-1] = Atom(above.size * atom.size, atom.coefs)
+                kept[-1] = Atom(above.size * atom.size, atom.coefs, above.closed or atom.closed)
                 continue
         kept.append(atom)
     return tuple(kept)
 
 
-def _put(dims: Sequence[Dim], dim: int, new: Dim) -> tuple[Dim, ...]:
+def put(dims: Sequence[Dim], dim: int, new: Dim) -> tuple[Dim, ...]:
+    """Dimensions with one replaced."""
     return (*dims[:dim], new, *dims[dim + 1 :])
 
 
-def _covers(reach: Reach, length: int) -> bool:
+def covers(reach: Reach, length: int) -> bool:
+    """Whether a function is the whole image for any unit."""
     span = reach.spans[0]
     return reach.constant and span is not None and span[0] <= 0 and span[1] >= length - 1
 
@@ -798,11 +628,28 @@ def _times_each(indices: Sequence[int], factor: int) -> Sequence[int]:
     return [index * factor for index in indices]
 
 
-def _check_covered(taps: Taps, size: int, units: int) -> None:
-    """Raises unless all the outputs together read all of a dimension."""
-    read: set[int] = set()
+def _reads(taps: Taps, size: int, units: int) -> list[list[int]]:
+    """What each output index reads of those that there are."""
+    found = []
     for unit in range(units):
         turn, phase = divmod(unit, taps.period)
-        read.update(taps.advance * turn + index for index in taps.reads[phase])
+        indices = (taps.advance * turn + index for index in taps.reads[phase])
+        found.append([index for index in indices if 0 <= index < size])
+    return found
+
+
+def _inside(taps: Taps, size: int, units: int) -> bool:
+    """Whether nothing is read beyond the ends of a dimension."""
+    read = [
+        taps.advance * (unit // taps.period) + index
+        for unit in range(units)
+        for index in taps.reads[unit % taps.period]
+    ]
+    return not read or (min(read) >= 0 and max(read) < size)
+
+
+def _check_covered(taps: Taps, size: int, units: int) -> None:
+    """Raises unless all the outputs together read all of a dimension."""
+    read = {index for indices in _reads(taps, size, units) for index in indices}
     if not read.issuperset(range(size)):
         raise Unknown("a window skips some of the elements that read different places by no rule")

@@ -18,7 +18,8 @@ import torch
 from torch import Tensor
 from torch.multiprocessing.reductions import StorageWeakRef
 
-from cnnvis.dependence import Dependence, catenated
+from cnnvis.dependence import Dependence
+from cnnvis.joining import catenated
 from cnnvis.reach import Taps, Unknown, at
 from cnnvis.rules import RULES, Call, Rule, flat, pointwise
 
@@ -42,8 +43,8 @@ class ReceptiveField:
         stride: Input pixels from one unit to the next. A fraction after up-sampling, 0 after a
             global operation.
         start: First input pixel of unit 0, negative within the padding. Unit i depends on pixels
-            floor(start + stride * i) to floor(start + stride * i) + size - 1: on all of them where
-            units are alike, and otherwise on a part; see `regular`.
+            b to b + size - 1 with b = floor(start + stride * i + 1e-6): on all of them where units
+            are alike, and otherwise on a part; see `regular`.
         whole: Whether every unit depends on the whole image along an axis. After a global operation
             `size` is then the image's length.
         regular: Whether what is said of `start` holds. Seldom false: branches of different strides,
@@ -299,15 +300,16 @@ class Fields:
         storage.states, storage.constant, storage.overwritten = {}, False, True
         geometry = _geometry(tensor)
         storage.states[geometry] = state
-        while geometry in storage.parts and isinstance(state, Dependence):
+        while geometry in storage.parts and state is not None:
             part = storage.parts[geometry]
             before = None if constant else old.get(part.base, _MISSING)
-            if not (before is None or isinstance(before, Dependence)):
-                break
-            try:
-                state = part.put(state, before)
-            except Unknown as error:
-                state = f"It was written in part, and {error}."
+            if isinstance(state, Dependence):
+                if before is not None and not isinstance(before, Dependence):
+                    break
+                try:
+                    state = part.put(state, before)
+                except Unknown as error:
+                    state = f"It was written in part, and {error}."
             geometry = part.base
             storage.states[geometry] = state
 
@@ -380,12 +382,12 @@ class _Part:
         if len(indices) == size:
             return part
         along = any(not atom.free for atom in part.dims[self.dim])
-        if before is None and along and indices.step == 1:
+        if indices.step != 1:
+            raise Unknown("its parts read different places by no rule")
+        if before is None and along:
             # as padding: the lattice goes on in what was not written
             taps = Taps(1, 1, (range(-indices.start, 1 - indices.start),))
             return part.windowed(self.dim, taps, size)
-        if along or any(not atom.free for atom in base.dims[self.dim]) or indices.step != 1:
-            raise Unknown("its parts read different places by no rule")
         head = base.gathered(self.dim, range(0, indices.start))
         tail = base.gathered(self.dim, range(indices.stop, size))
         return catenated([head, part, tail], self.dim)
@@ -465,6 +467,7 @@ _FRESH = {
     "randn_like",
     "randint_like",
 }
+_FRESH |= {"lift_fresh"}  # torch.tensor of a list; where its numbers come from is not seen
 _FRESH |= {"new_empty", "new_zeros", "new_ones", "new_full", "new_empty_strided", "zero"}
 
 # tagged or not, they say how many elements there are, or what one is
@@ -479,7 +482,11 @@ _QUANTIZED |= {"batch_norm": "relu", "celu": "relu", "elu": "relu"}
 
 
 def _geometry(tensor: Tensor) -> Geometry:
-    return int(tensor.storage_offset()), tuple(tensor.shape), tensor.stride()
+    shape, strides = tuple(tensor.shape), tensor.stride()
+    if 1 in shape:  # there strides say nothing, and convolutions like to change them
+        pairs = zip(shape, strides, strict=True)
+        strides = tuple(0 if size == 1 else stride for size, stride in pairs)
+    return int(tensor.storage_offset()), shape, strides
 
 
 def _whole(state: Dependence) -> bool:
@@ -509,7 +516,7 @@ def _described(state: Dependence, spatial: int) -> ReceptiveField:
             raise Unknown("Its last dimensions are not the image's axes")
     read = read.reduced(range(lead), keep=False)
     for dim in range(spatial):
-        read = read.simple(dim)
+        read = read.opened(dim)
     sizes: list[int] = []
     strides: list[int | float] = []
     starts: list[int | float] = []
@@ -520,14 +527,14 @@ def _described(state: Dependence, spatial: int) -> ReceptiveField:
         dim = axis + spatial - axes
         for i, own in enumerate(read.dims):
             for atom in own:
-                if atom.mirror:
-                    raise Unknown("Its border repeats pixels from inside")
                 if atom.coefs[axis] is None or (atom.coefs[axis] and i != dim):
                     raise Unknown("Its units read different places by no rule")
         count = prod(atom.size for atom in read.dims[dim]) if dim >= 0 else 1
         rate = max((Fraction(r.advance, r.period) for r in reaches), default=Fraction(0))
         # one function repeats after its period; several do not, so all units are looked at
-        numbers = range(reaches[0].period if len(reaches) == 1 else count)
+        closed = dim >= 0 and any(atom.closed for atom in read.dims[dim])
+        periodic = len(reaches) == 1 and not closed
+        numbers = range(reaches[0].period if periodic else count)
         spans = [(i, span) for i in numbers if (span := at(reaches, i)) is not None]
         if not spans:
             raise Unknown("It does not depend on the image")

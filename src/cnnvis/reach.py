@@ -153,6 +153,30 @@ def interleave(choices: Sequence[Reaches]) -> Reaches | None:
     return hull([_least(turns * len(choices), advance, spans)])
 
 
+def table(reaches: Reaches, reads: Sequence[Sequence[int]], like: Taps) -> Reaches:
+    """What is read by outputs that read these indices, for as many outputs as there are.
+
+    Args:
+        reaches: What is read at each index.
+        reads: The indices that each output reads.
+        like: An operation that moves as fast; only what comes after the last output depends on it.
+    """
+    spans = tuple(
+        _around([reach.at(index) for reach in reaches for index in indices]) for indices in reads
+    )
+    rate = max((Fraction(reach.advance, reach.period) for reach in reaches), default=Fraction(0))
+    advance = round(rate * len(reads) * like.advance / like.period)
+    return hull([_least(len(reads), advance, spans)] if spans else ())
+
+
+def row(parts: Sequence[tuple[Reaches, int]]) -> Reaches:
+    """What is read by so many units of each function, one after the other."""
+    units = [at(reaches, unit) for reaches, count in parts for unit in range(count)]
+    found = [reach for reaches, _ in parts for reach in reaches]
+    rate = max((Fraction(reach.advance, reach.period) for reach in found), default=Fraction(0))
+    return hull([_least(len(units), round(rate * len(units)), tuple(units))] if units else ())
+
+
 def rising(reaches: Reaches) -> bool:
     """Whether no later unit reads from or to an earlier pixel."""
     if len(reaches) != 1:

@@ -18,7 +18,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from cnnvis.dependence import Dependence, catenated, hull_of
+from cnnvis.dependence import Dependence
+from cnnvis.joining import catenated, hull_of
 from cnnvis.reach import Taps, Unknown, adaptive, fitted, transposed, window
 
 

@@ -43,7 +43,7 @@ _OF_A_LOOK = (
 
 _IDLE = -1.0
 _PACE = 0.1  # seconds between two words of progress
-_PATIENCE = 1.0  # seconds before a look that nobody sees says on stderr how far it is
+_PATIENCE = 1.0  # seconds before a look that nobody sees says in a line how far it is
 
 
 class _Index(traitlets.Int):  # type: ignore[type-arg]
@@ -146,8 +146,8 @@ class CNNVisWidget(anywidget.AnyWidget):
             "device": device,
             "memory_mb": memory_mb,
         }
-        with _said_on_stderr():
-            inspection = inspect(model, image, inputs=inputs, **self._options)
+        with _said_in_a_line() as progress:
+            inspection = inspect(model, image, inputs=inputs, progress=progress, **self._options)
         self._inspection: Inspection | None = inspection
         try:
             super().__init__(layer=clean(inspection.first.name), theme=theme, height=height)
@@ -316,8 +316,8 @@ class CNNVisWidget(anywidget.AnyWidget):
         """Takes another look. If it fails or is interrupted, all stays as it was, in the page too."""
         with self._lock:
             model = self.inspection.model
-            with self._said_in_view():
-                look = inspect(model, image, inputs=inputs, **self._options)
+            with self._said_in_view() as progress:
+                look = inspect(model, image, inputs=inputs, progress=progress, **self._options)
             before = (self._inspection, self._image, self._model_inputs, self._generation)
             state = {name: getattr(self, name) for name in _OF_A_LOOK}
             with self.hold_sync():
@@ -369,6 +369,9 @@ class CNNVisWidget(anywidget.AnyWidget):
             return
         self._shown = None
         call, image = which
+        if self.view == FEATURE_MAPS and not self.inspection.layer(self._name()).ran:
+            self.frame, self.problem = b"", ""  # a fact about the layer, which the view tells
+            return
         try:
             self.frame = self.inspection.frame(
                 self._name(), self.view, call, image=image, generation=self._generation
@@ -429,22 +432,26 @@ class CNNVisWidget(anywidget.AnyWidget):
 
 
 @contextlib.contextmanager
-def _said_on_stderr() -> Iterator[Callable[[int, int], None]]:
-    """How far a look is, in one line that is erased at the end; a quick look says nothing."""
+def _said_in_a_line() -> Iterator[Callable[[int, int], None]]:
+    """How far a look is, in one line that is erased at the end; a quick look says nothing.
+
+    On stderr; but a notebook paints all of stderr red, even what was erased, so there on stdout.
+    """
+    stream = sys.stdout if type(sys.stderr).__module__.startswith("ipykernel") else sys.stderr
     width = 0
 
     def say(done: int, total: int) -> None:
         nonlocal width
         text = f"cnnvis: {done} of {total} layers ran"
         width = max(width, len(text))
-        print(f"\r{text:<{width}}", end="", file=sys.stderr, flush=True)
+        print(f"\r{text:<{width}}", end="", file=stream, flush=True)
 
     try:
         yield _paced(say, _PATIENCE)
     finally:
         if width:
             with contextlib.suppress(Exception):
-                print(f"\r{'':<{width}}\r", end="", file=sys.stderr, flush=True)
+                print(f"\r{'':<{width}}\r", end="", file=stream, flush=True)
 
 
 def _paced(say: Callable[[int, int], None], wait: float) -> Callable[[int, int], None]:

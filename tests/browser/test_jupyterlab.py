@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 from lab import Lab, Notebook
-from nets import TwoConvs, image_tensor
+from nets import Shared, TwoConvs, image_tensor
 from playwright.sync_api import Page, expect
 from view import View, check_maps, close, option_names
 
@@ -253,6 +253,143 @@ def test_a_reloaded_page_shows_the_view_as_it_was(notebook: Notebook, view: View
     notebook.page.reload()
     view.wait("second")
     expect(view.root).to_contain_text("Picked: channel 4")
+
+
+SHARED = f"""
+import sys, torch
+sys.path.insert(0, {str(Path(__file__).parents[1] / "python")!r})
+from nets import Shared, image_tensor
+from cnnvis import CNNVisWidget
+torch.manual_seed(0)
+w = CNNVisWidget(Shared(), image_tensor(24, batch=3), theme="light")
+w
+"""
+
+
+@pytest.fixture
+def shared(lab: Lab, page: Page, request: pytest.FixtureRequest) -> Notebook:
+    name = re.sub(r"\W", "-", request.node.name)
+    notebook = Notebook(lab, page, name, [SHARED])
+    notebook.run()
+    return notebook
+
+
+def outputs_of_shared() -> list[torch.Tensor]:
+    """What each call of the shared convolution gives, for the whole batch."""
+    torch.manual_seed(0)
+    conv, outputs = Shared().conv, [image_tensor(24, batch=3)]
+    with torch.no_grad():
+        for _ in range(3):
+            outputs.append(conv(outputs[-1]))
+    return outputs[1:]
+
+
+def test_every_call_can_be_picked_and_is_what_that_call_gave(shared: Notebook) -> None:
+    view, outputs = View(shared.page), outputs_of_shared()
+    view.wait("conv", call=0)
+    check_maps(view.samples(), outputs[0][0].numpy())
+    view.root.get_by_role("button", name="Next call").click()
+    view.wait("conv", call=1)
+    check_maps(view.samples(), outputs[1][0].numpy())
+    shared.wait_for("w.call", 1)
+    expect(view.root.get_by_label("Which call")).to_have_value("call 2 of 3")
+
+    view.root.get_by_label("Which call").select_option("call 3 of 3")
+    view.wait("conv", call=2)
+    check_maps(view.samples(), outputs[2][0].numpy())
+    expect(view.root.get_by_role("button", name="Next call")).to_be_disabled()
+
+    shared.execute("w.call = 0")
+    view.wait("conv", call=0)
+    check_maps(view.samples(), outputs[0][0].numpy())
+    view.choose("Filters")
+    view.wait("conv", "filters")
+    expect(view.root.get_by_label("Which call")).to_be_hidden()
+
+
+def test_every_image_of_the_batch_can_be_picked(shared: Notebook) -> None:
+    view, outputs = View(shared.page), outputs_of_shared()
+    view.wait("conv", image=0)
+    picture = view.root.get_by_role("img", name="What the model saw")
+    first = picture.get_attribute("src") or ""
+    view.root.get_by_role("button", name="Next image").click()
+    view.wait("conv", image=1)
+    check_maps(view.samples(), outputs[0][1].numpy())
+    shared.wait_for("w.batch_index", 1)
+    expect(picture).not_to_have_attribute("src", first)
+    expect(view.root).to_contain_text("Image 2 of 3")
+
+    view.root.get_by_role("radio", name="Image 3").click()
+    view.wait("conv", image=2)
+    check_maps(view.samples(), outputs[0][2].numpy())
+    shared.execute("w.call = 1; w.batch_index = 1")
+    view.wait("conv", image=1, call=1)
+    check_maps(view.samples(), outputs[1][1].numpy())
+    expect(view.root.get_by_role("radio", name="Image 2")).to_have_attribute("aria-checked", "true")
+
+
+def test_a_slow_look_fills_a_bar_over_the_stage(lab: Lab, page: Page) -> None:
+    cell = """
+import threading, time, torch
+from cnnvis import CNNVisWidget
+
+class Slow(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.convs = torch.nn.Sequential(*(torch.nn.Conv2d(3, 3, 1) for _ in range(20)))
+        self.seconds = 0
+
+    def forward(self, x):
+        for conv in self.convs:
+            time.sleep(self.seconds)
+            x = conv(x)
+        return x
+
+model = Slow()
+w = CNNVisWidget(model, torch.rand(1, 3, 16, 16))
+w
+"""
+    notebook = Notebook(lab, page, "slow", [cell])
+    notebook.run()
+    view = View(page)
+    bar = view.root.get_by_role("progressbar")
+    expect(bar).to_be_hidden()
+    notebook.execute("model.seconds = 0.2; threading.Thread(target=w.refresh).start()")
+    expect(bar).to_be_visible()
+    expect(bar).to_have_attribute("aria-valuenow", re.compile(r"^[1-9]\d$"))
+    box, inside = bar.bounding_box(), bar.locator("i").bounding_box()
+    assert box is not None
+    assert inside is not None
+    assert 0 < inside["width"] < box["width"]
+    assert box["height"] <= 4
+    view.wait("convs.0", generation=2)
+    expect(bar).to_be_hidden()
+
+
+def test_notes_are_badges_that_tell_their_sentence(shared: Notebook) -> None:
+    view = View(shared.page)
+    view.wait("conv")
+    often, never = view.option("conv"), view.option("unused")
+    expect(often.get_by_text("3 calls")).to_have_attribute("title", re.compile("It ran 3 times"))
+    expect(never.get_by_text("never ran")).to_have_attribute("title", re.compile("It never ran"))
+    view.pick_layer("unused")
+    headline = view.root.locator(".cnnvis-headline")
+    expect(headline.get_by_text("never ran")).to_be_visible()
+    expect(view.root.get_by_role("alert")).to_be_hidden()
+    expect(view.root).to_contain_text("This layer did not run for this input")
+    expect(view.root.locator(".cnnvis-inspector")).to_contain_text("never ran It never ran")
+
+
+def test_wild_choices_of_a_page_are_answered_with_what_is_true(shared: Notebook) -> None:
+    view, outputs = View(shared.page), outputs_of_shared()
+    view.wait("conv")
+    shared.execute(
+        "w._handle_msg({'content': {'data': {'method': 'update', 'buffer_paths': [], "
+        "'state': {'call': 99, 'batch_index': -5}}}, 'buffers': []})"
+    )
+    expect(view.root.get_by_role("alert")).to_contain_text("is not one of")
+    view.wait("conv", call=0, image=0)
+    check_maps(view.samples(), outputs[0][0].numpy())
 
 
 def _js(value: float) -> str:

@@ -6,12 +6,13 @@ from pathlib import Path
 
 import pytest
 import torch
-from nets import TwoConvs, image_tensor
+from nets import Shared, TwoConvs, image_tensor
 from playwright.sync_api import Browser, Page, expect
 from torch import nn
-from view import View, check_maps
+from view import View, check_maps, close, viridis
 
 from cnnvis import inspect
+from cnnvis.report import save_html
 
 # no dots, which torch keeps for paths
 HOSTILE = "</script><img src=x onerror=\"self['ran']=1\"><script>self['ran']=1</script>\u2028"
@@ -126,3 +127,130 @@ def test_a_layer_that_did_not_fit_in_full_says_so(page: Page, tmp_path: Path) ->
     view.choose("Filters")
     view.wait("1", "filters")
     expect(view.root).to_contain_text(" of 1024")
+
+
+def test_maps_with_a_depth_are_shown_slice_by_slice(page: Page, tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Conv3d(3, 6, 3, padding=1), nn.Conv3d(6, 4, (2, 3, 3)))
+    x = torch.rand(1, 3, 5, 12, 16, generator=torch.Generator().manual_seed(1))
+    with torch.no_grad():
+        maps = model[0](x)[0].numpy()
+    page.goto(inspect(model, inputs=x).save_html(tmp_path / "video.html").as_uri())
+    view = View(page)
+    view.wait("0", slice=0)
+    slider = view.root.get_by_role("slider")
+    expect(view.root).to_contain_text("1 of 5")
+    check_maps(view.samples(), maps)
+
+    slider.focus()
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowRight")
+    view.wait("0", slice=2)
+    samples = view.samples()
+    assert {sample.place.depth for sample in samples} == {3}
+    check_maps(samples, maps)
+
+    view.canvas.focus()
+    for key, shown in (("]", 3), ("]", 4), ("]", 4), ("[", 3)):
+        page.keyboard.press(key)
+        view.wait("0", slice=shown)
+    check_maps(view.samples(), maps)
+    box = view.box()
+    sample = next(s for s in view.samples() if s.place.channel == 5)
+    page.mouse.click(box["x"] + sample.x, box["y"] + sample.y)
+    expect(view.root).to_contain_text("Picked: channel 5")
+
+    view.pick_layer("1")  # four slices only: the last stands in for those that are not there
+    view.wait("1", slice=3)
+    expect(view.root).to_contain_text("4 of 4")
+    view.choose("Filters")
+    view.wait("1", "filters", slice=1)
+    weights = model[1].weight.detach().numpy()
+    samples = view.samples()
+    assert {sample.place.plane for sample in samples} == set(range(6)), "a column an input channel"
+    for sample in samples:
+        place = sample.place
+        assert place.plane is not None
+        assert place.depth == 2
+        value = weights[place.channel, place.plane, 1, place.row, place.column]
+        share = value / abs(weights[place.channel]).max()
+        red, _, blue = sample.color
+        if abs(share) > 0.1:
+            assert (red > blue) == (share > 0), (sample, share)
+
+
+def test_maps_of_one_dimension_are_strips(page: Page, tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Conv1d(1, 5, 9, padding=4))
+    x = torch.sin(torch.arange(120) / 9)[None, None]
+    with torch.no_grad():
+        maps = model(x)[0].numpy()
+    page.goto(inspect(model, inputs=x).save_html(tmp_path / "audio.html").as_uri())
+    view = View(page)
+    view.wait("0")
+    expect(view.root.get_by_role("slider")).to_be_hidden()
+    k, left, _ = view.transform()
+    box = view.box()
+    for column in (0, 37, 119):
+        x_, y_ = left + (column + 0.5) * k, box["height"] / 2
+        view.point(x_, y_)
+        expect(view.readout).to_contain_text(f"channel 2 · column {column}")
+        here = maps[2]
+        expected = viridis(float(here[column]), float(here.min()), float(here.max()))
+        view.leave()
+        assert close(view.color(x_, y_), expected)
+
+
+def test_a_report_has_all_calls_of_the_image_it_was_made_for(page: Page, tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    model, x = Shared(), image_tensor(24, batch=3)
+    outputs = [x]
+    with torch.no_grad():
+        for _ in range(3):
+            outputs.append(model.conv(outputs[-1]))
+    path = tmp_path / "shared.html"
+    save_html(inspect(model, x), path, state={"batch_index": 1})
+    page.goto(path.as_uri())
+    view = View(page)
+    for call in (0, 1, 2):
+        view.root.get_by_label("Which call").select_option(f"call {call + 1} of 3")
+        view.wait("conv", call=call, image=1)
+        check_maps(view.samples(), outputs[call + 1][1].numpy())
+    expect(view.root).to_contain_text("Image 2 of 3")
+    expect(view.root.get_by_label("Which image")).to_be_hidden()
+    expect(view.root.get_by_role("radio")).to_have_count(0)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_what_is_not_finite_is_counted_and_hatched(
+    browser: Browser, tmp_path: Path, scheme: str
+) -> None:
+    model = nn.Sequential(nn.Conv2d(1, 3, 1))
+    with torch.no_grad():
+        model[0].weight.copy_(torch.tensor([1.0, float("nan"), -1.0])[:, None, None, None])
+        model[0].bias.zero_()
+    x = image_tensor(8, channels=1)
+    x[0, 0, 2, 3] = float("inf")
+    context = browser.new_context(color_scheme="dark" if scheme == "dark" else "light")
+    page = context.new_page()
+    page.goto(inspect(model, inputs=x).save_html(tmp_path / "odd.html").as_uri())
+    view = View(page)
+    view.wait("0")
+    expect(view.root.locator(".cnnvis-legend")).to_contain_text("66 not finite")
+    k = view.transform()[0]
+    assert k > 12
+    found = {sample.place.channel: sample for sample in view.samples(6, 5)}
+
+    def share(channel: int, row: int, column: int) -> float:
+        """How much of the line across a cell has the plain color for what is not finite."""
+        sample = found[channel]
+        x = sample.x + (column - sample.place.column) * k
+        y = sample.y + (row - sample.place.row) * k
+        colors = [view.color(x + dx, y) for dx in range(-5, 6)]
+        return sum(close(color, (255, 0, 204)) for color in colors) / len(colors)
+
+    for channel in range(3):
+        assert 0 < share(channel, 2, 3) < 1, "between the lines of the hatch, the color"
+    assert 0 < share(1, 6, 6) < 1
+    assert share(0, 2, 4) == share(2, 3, 3) == 0
+    context.close()

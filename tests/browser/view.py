@@ -16,7 +16,7 @@ VIRIDIS = (np.asarray(colormaps["viridis"](np.arange(256)))[:, :3] * 255).round(
 
 _PLACE = re.compile(
     r"(?:channel|filter) (?P<channel>\d+)(?: · input channel (?P<plane>\d+))?"
-    r" · row (?P<row>\d+) · column (?P<column>\d+)"
+    r"(?: · depth (?P<depth>\d+) of \d+)? · row (?P<row>\d+) · column (?P<column>\d+)"
 )
 
 
@@ -29,12 +29,14 @@ class Place:
         plane: A filter's input channel; None where the view names none.
         row: From the top of the map or kernel.
         column: From its left.
+        depth: Which slice, from 1 as the view counts; None where there is no depth.
     """
 
     channel: int
     plane: int | None
     row: int
     column: int
+    depth: int | None = None
 
 
 @dataclass(frozen=True)
@@ -57,10 +59,10 @@ class View:
         self.readout = self.root.locator(".cnnvis-readout")
         self.layers = self.root.get_by_role("listbox")
 
-    def wait(self, layer: str, view: str = "feature_maps", generation: int | None = None) -> None:
-        """Until the layer is painted, as the given look at the model saw it."""
-        if generation is not None:
-            expect(self.canvas).to_have_attribute("data-generation", str(generation))
+    def wait(self, layer: str, view: str = "feature_maps", **which: int) -> None:
+        """Until the layer is painted: of that generation, call, image or slice, where one is given."""
+        for name, value in which.items():
+            expect(self.canvas).to_have_attribute(f"data-{name}", str(value))
         expect(self.canvas).to_have_attribute("data-layer", layer)
         expect(self.canvas).to_have_attribute("data-view", view)
         expect(self.canvas).to_have_attribute("data-state", "ready")
@@ -103,12 +105,13 @@ class View:
         found = _PLACE.search(self.readout.inner_text())
         if found is None:
             return None
-        plane = found["plane"]
+        plane, depth = found["plane"], found["depth"]
         return Place(
             int(found["channel"]),
             None if plane is None else int(plane),
             int(found["row"]),
             int(found["column"]),
+            None if depth is None else int(depth),
         )
 
     def leave(self) -> None:
@@ -172,14 +175,16 @@ def check_maps(samples: list[Sample], maps: NDArray[Any], *, tiles: int = 3) -> 
 
     Args:
         samples: From `View.samples`, with the colormap viridis and each channel by its own bounds.
-        maps: The exact activation (channels, height, width).
+        maps: The exact activation (channels, height, width), or (channels, depth, height, width)
+            of which one slice is shown.
         tiles: How many different tiles have to be among them.
     """
     assert len({sample.place.channel for sample in samples}) >= tiles
     assert len(samples) >= 5 * tiles
     for sample in samples:
         here = maps[sample.place.channel]
-        value = here[sample.place.row, sample.place.column]
+        shown = here if sample.place.depth is None else here[sample.place.depth - 1]
+        value = shown[sample.place.row, sample.place.column]
         expected = viridis(float(value), float(here.min()), float(here.max()))
         assert close(sample.color, expected), (sample, expected)
 

@@ -25,6 +25,13 @@ def encoded(image: Image.Image, format: str, **settings: Any) -> bytes:
     return file.getvalue()
 
 
+def encoded_deep(gray: np.ndarray[Any, Any], format: str) -> bytes:
+    """A file of 16 bits a pixel, from uint16 (height, width)."""
+    if format == "PPM":  # which older Pillows read, and do not write
+        return b"P5\n%d %d\n65535\n" % gray.shape[::-1] + gray.astype(">u2").tobytes()
+    return encoded(Image.fromarray(gray), format)
+
+
 def fails(call: Callable[[], object], kind: type[Exception], *parts: str) -> None:
     with pytest.raises(kind) as caught:
         call()

@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from pictures import encoded, photo
+from pictures import encoded, encoded_deep, photo
 from PIL import Image, ImageCms, features
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="needs limits of a process")
@@ -71,7 +71,7 @@ def whole_files(format: str) -> list[bytes]:
         files.append(encoded(image.convert("CMYK"), format))
     if format in ("PNG", "TIFF", "PPM", "JPEG2000"):
         deep = np.asarray(image.convert("L")).astype(np.uint16) * 257
-        files.append(encoded(Image.fromarray(deep), format))
+        files.append(encoded_deep(deep, format))
     return files
 
 

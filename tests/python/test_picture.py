@@ -20,7 +20,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
-from pictures import encoded, fails, photo
+from pictures import encoded, encoded_deep, fails, photo
 from PIL import Image, ImageOps
 
 from cnnvis.picture import FORMATS, MAX_PIXELS, ImageError, open_picture, open_stack
@@ -405,7 +405,7 @@ def test_deep_pixels_are_scaled_to_eight_bits(mode: str) -> None:
 def test_a_dark_file_of_sixteen_bits_stays_dark(format: str) -> None:
     """Pillow makes 32-bit pictures of some of these files: their depth is known nevertheless."""
     dark = np.full((9, 9), 250, np.uint16)
-    opened, notes = open_picture(encoded(Image.fromarray(dark), format))
+    opened, notes = open_picture(encoded_deep(dark, format))
     assert opened.getextrema() == (1, 1)
     assert "almost black" in notes[0]
 

@@ -11,6 +11,7 @@ import re
 import subprocess
 import sys
 import threading
+import time
 import weakref
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -198,7 +199,7 @@ def test_each_call_of_a_layer_can_be_shown() -> None:
     widget.sent.clear()
     widget.layer = "unused"
     assert widget.call == 0, "calls are those of a layer"
-    assert [names for names in widget.updates() if names][1:] == [{"call", "frame", "problem"}]
+    assert [names for names in widget.updates() if names][1:] == [{"call", "frame"}]
     widget.close()
 
 
@@ -447,6 +448,78 @@ def test_an_interrupt_while_a_layer_is_picked_shows_nothing_under_a_wrong_name(
     assert widget.problem == ""
 
 
+class Slow(nn.Module):
+    """Ten convolutions that take a while each."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__()
+        self.convs = nn.Sequential(*(nn.Conv2d(3, 3, 1) for _ in range(10)))
+        self.seconds = seconds
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        for conv in self.convs:
+            time.sleep(self.seconds)
+            x = conv(x)
+        return x
+
+
+def test_a_slow_look_says_how_far_it_is_ten_times_a_second_at_most() -> None:
+    model = Slow(0)
+    widget = Recorded(model, image_tensor())
+    model.seconds = 0.045
+    start = time.monotonic()
+    widget.refresh()
+    seconds = time.monotonic() - start
+    said = [m["state"]["progress"] for m, _ in widget.sent if "progress" in m.get("state", {})]
+    assert said[-1] == widget.progress == -1
+    shares = said[:-1]
+    assert 2 <= len(shares) <= seconds / 0.1
+    assert shares == sorted(set(shares))
+    assert 0 < shares[0] < shares[-1] <= 1
+    widget.close()
+
+
+def test_a_quick_look_says_nothing_and_a_failed_one_ends_what_it_said(widget: Recorded) -> None:
+    widget.refresh()
+    assert not any("progress" in m.get("state", {}) for m, _ in widget.sent)
+    slow = Recorded(Slow(0.04), image_tensor())
+    with pytest.raises(ForwardError):
+        slow.image = image_tensor(channels=2)
+    assert slow.progress == -1
+    slow.close()
+
+
+def test_a_connection_that_is_lost_ends_no_look(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = Slow(0)
+    widget = Recorded(model, image_tensor())
+    model.seconds = 0.03
+
+    def lost(change: Any) -> None:
+        if change["new"] >= 0:
+            raise ConnectionError("no page")
+
+    widget.observe(lost, "progress")
+    widget.refresh()
+    assert unpack(widget.frame).key.generation == 2
+    widget.close()
+
+
+def test_a_first_look_that_takes_long_says_so_in_one_line_and_erases_it(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    CNNVisWidget(Slow(0.01), image_tensor()).close()
+    assert capsys.readouterr() == ("", ""), "within a second nobody wonders"
+    monkeypatch.setattr("cnnvis.widget._PATIENCE", 0.1)
+    CNNVisWidget(Slow(0.04), image_tensor()).close()
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert re.search(r"\rcnnvis: \d+ of 10 layers ran", err)
+    assert "\n" not in err
+    *_, last, end = err.split("\r")
+    assert (last.strip(), end) == ("", ""), "written over with spaces"
+    assert len(last) == max(map(len, err.split("\r")))
+
+
 def test_threads_that_look_and_pick_at_once_never_mix_what_they_show() -> None:
     torch.manual_seed(0)
     model = Shared()
@@ -502,7 +575,6 @@ def test_threads_that_look_and_pick_at_once_never_mix_what_they_show() -> None:
         assert (key.layer, key.view, key.call, key.image) == (widget.layer, widget.view, *which)
     else:
         assert (widget.layer, maps) == ("unused", True)
-        assert widget.problem
     widget.close()
 
 
@@ -518,17 +590,23 @@ def test_a_shown_layer_that_has_left_the_model_gives_way_to_the_first() -> None:
 
 
 def test_an_error_in_the_shown_layer_is_a_banner_and_the_widget_goes_on() -> None:
-    class Skips(TwoConvs):
-        def forward(self, x: torch.Tensor) -> torch.Tensor:
-            return self.first(x)
-
-    widget = Recorded(Skips(), image_tensor())
-    widget.from_page(layer="second")
-    assert widget.problem == "layer 'second' has no call 0: it never ran for this input"
-    assert widget.frame == b""
+    widget = Recorded(nn.Sequential(nn.Conv2d(3, 4, 1), nn.ReLU()), image_tensor(), layers="all")
+    widget.layer = "1"
     widget.from_page(view="filters")
+    assert widget.problem == "layer '1' is a ReLU, which has no filters"
+    assert widget.frame == b""
+    widget.from_page(view="feature_maps")
     assert widget.problem == ""
-    assert unpack(widget.frame).shape == (6, 2, 3, 3)
+    assert unpack(widget.frame).shape == (4, 1, 32, 32)
+    widget.close()
+
+
+def test_a_layer_that_never_ran_is_no_error_and_has_filters() -> None:
+    widget = Recorded(Shared(), image_tensor())
+    widget.from_page(layer="unused")
+    assert (widget.frame, widget.problem) == (b"", "")
+    widget.from_page(view="filters")
+    assert unpack(widget.frame).shape == (3, 3, 1, 1)
     widget.close()
 
 

@@ -16,7 +16,7 @@ class Family:
         family: Its name.
         outcomes: Of the models that ran to the end.
         not_run: Why the others did not, by model.
-        seconds: How long all of it took.
+        seconds: How long a core worked on it; 0 where the process did not end by itself.
         peak_mb: The most memory that the process had, in MiB; 0 where the system does not say.
     """
 

@@ -78,12 +78,11 @@ def _run(
         elif what == "error":
             family.not_run[model] = value
         else:
-            family.peak_mb, end = value, "done"
+            (family.seconds, family.peak_mb), end = value, "done"
     process.kill()
     process.join()
     done = {outcome.name for outcome in family.outcomes}
     family.not_run |= {m: end for m in models if m not in done and m not in family.not_run}
-    family.seconds = time.monotonic() - start
     return family
 
 
@@ -100,7 +99,7 @@ def _family(name: str, results: Connection) -> None:
             traceback.print_exc()
             text = f"{type(error).__name__}: {error}"
             results.send(("error", case.name, " ".join(text.split())[:200]))
-    results.send(("peak", "", _peak_mb()))
+    results.send(("done", "", (time.process_time(), _peak_mb())))
 
 
 def _peak_mb() -> int:

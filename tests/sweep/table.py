@@ -33,9 +33,9 @@ Made by `make sweep` on {date}: {versions}, one thread on {machine}.
 _COLUMNS = """\
 Calls are those that were compared, values the numbers in them. Structure counts names, kinds, orders
 and counts of layers or calls that differ from an independent count; changed counts what was not as
-before. The last column but two is a check of the check: how many calls are wrong if the very tensor is
-kept that a hook is given, for a later in-place operation to overwrite. Quantized models run as float
-and as int8.
+before. No copy is a check of the check: how many calls are wrong if the very tensor is kept that a
+hook is given, for a later in-place operation to overwrite. Seconds are those that a core worked.
+Quantized models run as float and as int8.
 
 | family | models | layers | calls | values | wrong | structure | changed | no copy | seconds | peak MB |
 |---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|
@@ -74,7 +74,7 @@ def _totals(results: Sequence[Family]) -> str:
         "**structure**": lambda rs: sum(len(o.structure) for o in _outcomes(rs)),
         "**models changed**": lambda rs: sum(bool(o.changed) for o in _outcomes(rs)),
         "calls wrong without a copy": lambda rs: sum(o.without_copy for o in _outcomes(rs)),
-        "minutes": lambda rs: round(sum(r.seconds for r in rs) / 60, 1),
+        "minutes of one core": lambda rs: round(sum(r.seconds for r in rs) / 60, 1),
     }
     for label, count in counts.items():
         cells = (f"{count(rs):,}" for rs in (*groups, results))
