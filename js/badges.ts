@@ -12,6 +12,7 @@ export interface Badge {
 
 /** Kinds of notes, what matters most first; kinds that are not here come after the plain ones. */
 const KINDS: Record<string, readonly [tone: Tone, text?: string]> = {
+  stopped: ["error"],
   "not taken": ["error"],
   "non-finite": ["error", "not finite"],
   "weights bypassed": ["warn", "bypassed"],
@@ -19,8 +20,11 @@ const KINDS: Record<string, readonly [tone: Tone, text?: string]> = {
   constant: ["warn"],
   "train mode": ["warn"],
   labels: ["warn"],
+  trace: ["warn"],
   "never ran": ["faint"],
   functional: ["plain", "function"],
+  bypassed: ["plain"],
+  "foreign hook": ["plain", "hooks"],
   "ran more than once": ["plain", "calls"],
   "default preprocessing": ["plain"],
   compiled: ["plain"],
@@ -35,13 +39,19 @@ const ORDER = Object.keys(KINDS);
 /** One badge for each kind of note, what matters most first. */
 export function badgesOf(notes: readonly Note[], layer: Layer | null): Badge[] {
   const kinds = new Map<string, string[]>();
-  for (const { kind, text } of notes) kinds.set(kind, [...(kinds.get(kind) ?? []), text]);
-  return [...kinds]
-    .sort(([a], [b]) => rank(a) - rank(b))
-    .map(([kind, texts]) => {
-      const [tone] = known(kind) ?? ["plain"];
-      return { text: kindText(kind, layer), tone, title: texts.join("\n") };
-    });
+  for (const { kind, text } of ranked(notes)) kinds.set(kind, [...(kinds.get(kind) ?? []), text]);
+  return [...kinds].map(([kind, texts]) => {
+    return { text: kindText(kind, layer), tone: toneOf(kind), title: texts.join("\n") };
+  });
+}
+
+/** The notes, what matters most first. */
+export function ranked(notes: readonly Note[]): Note[] {
+  return [...notes].sort((a, b) => rank(a.kind) - rank(b.kind));
+}
+
+export function toneOf(kind: string): Tone {
+  return known(kind)?.[0] ?? "plain";
 }
 
 /** What of the badges has room: as many as stay within `room` characters, at least one, and how many are left. */

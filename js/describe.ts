@@ -6,7 +6,7 @@ import type { Cell } from "./layout.js";
 import type { Scene } from "./scene.js";
 import { planeOf } from "./slice.js";
 import { bestOf, type State } from "./state.js";
-import type { Layer } from "./wire.js";
+import type { Layer, ReceptiveField } from "./wire.js";
 
 /** What one tile is called. */
 export function tileWord(view: View): string {
@@ -40,13 +40,20 @@ export function callText(layer: Layer, call: number): string {
 }
 
 /** What of the input a value depends on: `sees 43×43 px, every 8`; empty where nothing is said of it. */
-export function fieldText({ receptiveField: field, fieldReason }: Layer): string {
+export function fieldText(layer: Layer, call: number): string {
+  const { fieldReason } = layer;
+  const field = fieldOf(layer, call);
   if (field === null) return fieldReason === "" ? "" : `receptive field unknown: ${fieldReason}`;
   if (field.whole) return "sees the whole input";
   if (field.size.length === 0) return "";
   const unit = ["values", "samples", "px"][field.size.length] ?? "values";
   const step = field.stride.some((each) => each !== 1) ? `, every ${perAxis(field.stride.map(short))}` : "";
   return `sees ${times(field.size.map(short))} ${unit}${step}`;
+}
+
+/** Later calls may see more than the first. */
+function fieldOf({ receptiveField, receptiveFields }: Layer, call: number): ReceptiveField | null {
+  return call < receptiveFields.length ? receptiveFields[call] : receptiveField;
 }
 
 /** What the numbers of a layer are, and where: `float32 on cpu`. */
@@ -60,7 +67,7 @@ export function layerText(layer: Layer, call = 0): string {
     [layer.type, kernelText(layer)].filter(Boolean).join(" "),
     channelsText(layer),
     mapText(layer, call),
-    layer.receptiveField === null ? "" : fieldText(layer),
+    fieldOf(layer, call) === null ? "" : fieldText(layer, call),
     layer.parameters > 0 ? `${count(layer.parameters)} parameters` : "",
     layer.macs === null || !layer.ran ? "" : `${count(layer.macs)} multiply-adds`,
   ]

@@ -1,3 +1,4 @@
+import { ranked } from "./badges.js";
 import { Cache } from "./cache.js";
 import { FEATURE_MAPS, FILTERS, type Frame, keyOf } from "./frame.js";
 import type { Source } from "./source.js";
@@ -5,6 +6,8 @@ import { currentLayer, type State, type ViewerStore, wanted } from "./state.js";
 
 /** Bytes of frames that a view keeps, to draw a layer seen before at once. */
 const BUDGET = 48 * 2 ** 20;
+/** Kinds of notes that say why a layer has no maps. */
+const WHY_NOT = new Set(["never ran", "not taken", "weights bypassed"]);
 /** Milliseconds without an answer after which a view says so. */
 const PATIENCE = 10_000;
 
@@ -89,7 +92,11 @@ function impossible(state: Readonly<State>): State["status"] | null {
   const layer = currentLayer(state);
   if (layer === null) return { kind: "empty", text: `There is no layer “${state.layer}”.` };
   if (view === FEATURE_MAPS && !layer.ran) {
-    return { kind: "empty", text: "This layer did not run for this input, so it has no feature maps." };
+    const why = ranked(metadata.notesOf.get(layer.name) ?? []).find(({ kind }) => WHY_NOT.has(kind));
+    return {
+      kind: "empty",
+      text: `${why?.text ?? "It did not run for this input."} There are no feature maps.`,
+    };
   }
   if (view === FILTERS && layer.filtersShape === null) {
     return { kind: "empty", text: "This layer has no filters." };

@@ -32,6 +32,8 @@ export interface Layer {
   readonly filtersShape: readonly number[] | null;
   /** What of the image one value depends on; null where that is not known, and why. */
   readonly receptiveField: ReceptiveField | null;
+  /** The same for each call, where there are more than one. */
+  readonly receptiveFields: readonly (ReceptiveField | null)[];
   readonly fieldReason: string;
   readonly dtype: string;
   readonly device: string;
@@ -251,6 +253,7 @@ function readLayer(value: unknown): Layer {
     outputShapes: list(it.output_shapes).map(numbers),
     filtersShape: Array.isArray(it.filters_shape) ? numbers(it.filters_shape) : null,
     receptiveField: readField(it.receptive_field),
+    receptiveFields: list(it.receptive_fields).map(readField),
     fieldReason: text(it.field_reason),
     dtype: text(it.dtype),
     device: text(it.device),

@@ -8,7 +8,9 @@ export function badgeElements(badges: readonly Badge[], room: number): HTMLEleme
   if (more > 0) {
     const rest = badges.slice(shown.length);
     const title = rest.map((badge) => badge.title).join("\n");
-    elements.push(badgeElement({ text: `+${more}`, tone: "faint", title }));
+    const counted = badgeElement({ text: `+${more}`, tone: "faint", title });
+    counted.classList.add("cnnvis-more");
+    elements.push(counted);
   }
   return elements;
 }

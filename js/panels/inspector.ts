@@ -1,4 +1,4 @@
-import { kindText } from "../badges.js";
+import { kindText, ranked, toneOf } from "../badges.js";
 import { fieldText, storageText, tileWord } from "../describe.js";
 import { element, setText } from "../dom.js";
 import { count, percent, plain, times } from "../format.js";
@@ -54,7 +54,7 @@ export function inspectorPanel(store: ViewerStore, source: Source, signal: Abort
       ...rows.map(([name, value]) => element("div", {}, element("dt", {}, name), element("dd", {}, value))),
     );
     const layer = currentLayer(state);
-    setText(facts, layer === null ? "" : factsOf(layer));
+    setText(facts, layer === null ? "" : factsOf(layer, state.call));
     facts.hidden = facts.textContent === "";
     numbers.element.hidden = frame === null && facts.hidden;
   }
@@ -83,7 +83,7 @@ export function inspectorPanel(store: ViewerStore, source: Source, signal: Abort
     answer.hidden = image.hidden && predictions.hidden;
     // The sentence on the preprocessing stands above them.
     const { preprocessing: said } = metadata.input;
-    const more = (metadata.notesOf.get(null) ?? []).filter(({ text }) => text !== said);
+    const more = ranked(metadata.notesOf.get(null) ?? []).filter(({ text }) => text !== said);
     remarks.replaceChildren(...more.map((note) => noteItem(note, null)));
     remarks.hidden = more.length === 0;
     input.element.hidden = picture === "" && metadata.input.shape.length === 0 && more.length === 0;
@@ -91,7 +91,7 @@ export function inspectorPanel(store: ViewerStore, source: Source, signal: Abort
 
   function showNotes(): void {
     const { metadata, layer } = store.state;
-    const own = metadata.notesOf.get(layer) ?? [];
+    const own = ranked(metadata.notesOf.get(layer) ?? []);
     noteList.replaceChildren(...own.map((note) => noteItem(note, currentLayer(store.state))));
     notes.element.hidden = own.length === 0;
   }
@@ -118,13 +118,14 @@ export function inspectorPanel(store: ViewerStore, source: Source, signal: Abort
 }
 
 /** What a value of the layer depends on, and what it is. */
-function factsOf(layer: Layer): string {
+function factsOf(layer: Layer, call: number): string {
   const overwritten = layer.inPlace === "" ? "" : `overwritten by ${layer.inPlace}`;
-  return [fieldText(layer), storageText(layer), overwritten].filter(Boolean).join(" · ");
+  return [fieldText(layer, call), storageText(layer), overwritten].filter(Boolean).join(" · ");
 }
 
 function noteItem({ kind, text }: Note, layer: Layer | null): HTMLElement {
-  return element("li", {}, element("span", { class: "cnnvis-kind" }, kindText(kind, layer)), " ", text);
+  const word = element("span", { class: "cnnvis-kind", "data-tone": toneOf(kind) }, kindText(kind, layer));
+  return element("li", {}, word, " ", text);
 }
 
 type Row = readonly [name: string, value: string];

@@ -68,7 +68,12 @@ export function layersPanel(store: ViewerStore, source: Source, signal: AbortSig
     current?.setAttribute("aria-selected", "true");
     // One stop for the Tab key: the current layer, or the first where there is none.
     (current ?? rows[0])?.setAttribute("tabindex", "0");
-    if (current !== undefined) reveal(list, current);
+    if (current === undefined) return;
+    reveal(list, current);
+    // Another layer has other notes below the list, which may leave it less room.
+    requestAnimationFrame(() => {
+      if (current === marked) reveal(list, current);
+    });
   }
 
   function choose(row: HTMLElement | undefined, focus: boolean): void {

@@ -13,7 +13,7 @@ ungrouped convolution takes over channels, is known again.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import product
@@ -27,7 +27,6 @@ from cnnvis.reach import (
     Reaches,
     Taps,
     Unknown,
-    fixed,
     rising,
     shifted,
     table,
@@ -135,7 +134,7 @@ class Dependence:
         gone = set(dims)
         kept = [d for i, d in enumerate(self.dims) if i not in gone]
         if all(self.dims[dim][0].free for dim in gone):
-            return Dependence(self.lengths, tuple(kept), self.reaches)
+            return self._same(kept)
         return self.settled(kept, self.reaches)
 
     def expanded(self, shape: Sequence[int]) -> Dependence:
@@ -148,9 +147,7 @@ class Dependence:
             if size != 1 and len(dims[i]) == 1 and dims[i][0].size == 1:
                 moved = moved or not dims[i][0].free
                 dims[i] = self._free(size)
-        if not moved:
-            return Dependence(self.lengths, tuple(dims), self.reaches)
-        return self.settled(dims, self.reaches)
+        return self.settled(dims, self.reaches) if moved else self._same(dims)
 
     def reduced(self, dims: Iterable[int], *, keep: bool) -> Dependence:
         """After an operation whose outputs read all along these dimensions.
@@ -163,19 +160,11 @@ class Dependence:
         for dim in gone:
             if self.dims[dim][0].mirror:
                 return self.opened(dim).reduced(gone, keep=keep)
-        reaches = list(self.reaches)
-        moved = False
-        for dim in gone:
-            for atom in self.dims[dim]:
-                if not atom.free:
-                    self._read_all(atom, reaches)
-                    moved = True
+        reads = self._read_all(gone)
         kept = [self._free(1) if i in gone else d for i, d in enumerate(self.dims)]
         if not keep:
             kept = [d for i, d in enumerate(self.dims) if i not in gone]
-        if not moved:
-            return Dependence(self.lengths, tuple(kept), self.reaches)
-        return self.settled(kept, reaches)
+        return self.settled(kept, self.reaches, reads) if reads else self._same(kept)
 
     def mixed(self, dims: Iterable[int]) -> Dependence:
         """After an operation whose outputs read all along these dimensions and keep their size."""
@@ -188,13 +177,12 @@ class Dependence:
         """After an operation whose outputs together read all along a dimension, by no rule."""
         if self.dims[dim][0].mirror:
             return self.opened(dim).lost(dim)
-        reaches = list(self.reaches)
-        coefs: list[int | None] = [0] * len(reaches)
+        coefs: list[int | None] = [0] * len(self.lengths)
         for atom in self.dims[dim]:
-            self._read_all(atom, reaches)
             coefs = [None if c != 0 else old for c, old in zip(atom.coefs, coefs, strict=True)]
         size = prod(atom.size for atom in self.dims[dim])
-        return self.settled(put(self.dims, dim, (Atom(size, tuple(coefs)),)), reaches)
+        dims = put(self.dims, dim, (Atom(size, tuple(coefs)),))
+        return self.settled(dims, self.reaches, self._read_all({dim}))
 
     def viewed(self, shape: Sequence[int]) -> Dependence:
         """With the same elements in another shape."""
@@ -243,7 +231,7 @@ class Dependence:
                             sizes.append(open_targets.pop())
                     coefs: list[int | None] = [0] * len(reaches)
                     for part in group:
-                        self._read_all(part, reaches)
+                        _read_each(part, reaches)
                         pairs = zip(part.coefs, coefs, strict=True)
                         coefs = [None if c != 0 and part.size > 1 else d for c, d in pairs]
                     made = [
@@ -321,7 +309,7 @@ class Dependence:
             if plain is not self:
                 return plain.windowed(dim, taps, units)
         [atom] = atoms
-        if atom.mirror and not self._wide(dim, taps):
+        if atom.mirror and not (_inside(taps, size, units) and self._wide(dim, taps)):
             return self.opened(dim).windowed(dim, taps, units)
         if closed and None not in atom.coefs:
             return self._tabled(dim, _reads(taps, size, units), taps)
@@ -493,14 +481,41 @@ class Dependence:
             dims.append(tuple(atoms))
         return Dependence(self.lengths, tuple(dims), tuple(reaches))
 
-    def _read_all(self, atom: Atom, reaches: list[Reaches]) -> None:
-        for axis, coef in enumerate(atom.coefs):
-            if coef and atom.size != 1:
-                reads = range(0, coef * atom.size, coef)
-                reaches[axis] = through(reaches[axis], Taps(1, 1, (reads,)))
+    def _same(self, dims: Iterable[Dim]) -> Dependence:
+        """With other dimensions, along which nothing changes."""
+        return Dependence(self.lengths, tuple(dims), self.reaches)
 
-    def settled(self, dims: Sequence[Dim], reaches: Sequence[Reaches]) -> Dependence:
-        """The same with the least coefficients, and constants for what no dimension moves."""
+    def _read_all(self, gone: set[int]) -> dict[int, Sequence[int]]:
+        """The places along each image axis that all elements along these dimensions read together."""
+        reads: dict[int, Sequence[int]] = {}
+        for dim in gone:
+            for size, coefs, *_ in self.dims[dim]:
+                for axis, coef in enumerate(coefs):
+                    if not coef:
+                        if coef is None:
+                            reads.setdefault(axis, range(1))
+                        continue
+                    own = range(0, coef * size, coef)
+                    other = reads.get(axis, range(1))
+                    if other == range(1):
+                        reads[axis] = own
+                    else:
+                        reads[axis] = sorted({i + k for i in other for k in own})
+        return reads
+
+    def settled(
+        self,
+        dims: Sequence[Dim],
+        reaches: Sequence[Reaches],
+        reads: Mapping[int, Sequence[int]] | None = None,
+    ) -> Dependence:
+        """The same with the least coefficients, and constants for what no dimension moves.
+
+        Args:
+            dims: The dimensions.
+            reaches: What is read at each place of an image axis.
+            reads: Of which places from its own an element reads all, for some axes.
+        """
         result = list(reaches)
         scales: list[int] = []
         for axis, length in enumerate(self.lengths):
@@ -508,10 +523,10 @@ class Dependence:
             found = result[axis]
             moving = [coef for coef in coefs if coef]
             scale = gcd(*moving) if moving else 0
-            if scale > 1:
-                found = shifted(found, 0, scale)
-            elif scale == 0 and not all(reach.constant for reach in found):
-                found = fixed(found)
+            wide = reads.get(axis) if reads else None
+            if wide is not None or scale > 1 or not (scale or all(r.constant for r in found)):
+                # at once: there are fewer phases to follow then
+                found = through(found, Taps(1, scale, (wide or range(1),)))
             if any(covers(reach, length) for reach in found):
                 found = (Reach(1, 0, ((0, length - 1),)),)
             if scale and all(reach.constant for reach in found):
@@ -626,6 +641,14 @@ def _times_each(indices: Sequence[int], factor: int) -> Sequence[int]:
     if isinstance(indices, range):
         return range(indices.start * factor, indices.stop * factor, indices.step * factor)
     return [index * factor for index in indices]
+
+
+def _read_each(atom: Atom, reaches: list[Reaches]) -> None:
+    """Changes what is read at a place to what is read at all places from there along an atom."""
+    for axis, coef in enumerate(atom.coefs):
+        if coef and atom.size != 1:
+            reads = range(0, coef * atom.size, coef)
+            reaches[axis] = through(reaches[axis], Taps(1, 1, (reads,)))
 
 
 def _reads(taps: Taps, size: int, units: int) -> list[list[int]]:

@@ -123,6 +123,7 @@ def _encoded(image: Image.Image, kind: str) -> bytes:
 
 def _layer(run: LayerRun) -> dict[str, Any]:
     layer = run.layer
+    fields = getattr(run, "receptive_fields", ())
     return {
         "name": run.name,
         "kind": layer.kind,
@@ -145,6 +146,8 @@ def _layer(run: LayerRun) -> dict[str, Any]:
         "output_shapes": run.output_shapes,
         "filters_shape": _filters_shape(layer),
         "receptive_field": _field(getattr(run, "receptive_field", None)),
+        # later calls may see more than the first
+        "receptive_fields": [_field(each) for each in fields] if len(fields) > 1 else [],
         "field_reason": getattr(run, "field_reason", "") or "",
         "in_place": getattr(run, "in_place", None),
         "functional": bool(getattr(run, "functional", False)),

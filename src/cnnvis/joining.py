@@ -10,7 +10,18 @@ from collections.abc import Iterable, Sequence
 from math import gcd, prod
 
 from cnnvis.dependence import Atom, Dependence, Dim, covers, free, merged, places, put, scaled
-from cnnvis.reach import PERIOD_LIMIT, Reaches, Unknown, hull, interleave, row, shifted, spread
+from cnnvis.reach import (
+    PERIOD_LIMIT,
+    Reaches,
+    Taps,
+    Unknown,
+    hull,
+    interleave,
+    row,
+    shifted,
+    spread,
+    through,
+)
 
 # channels that read differently are followed one by one up to this many
 _VARIANTS = 1024
@@ -45,7 +56,7 @@ def catenated(parts: Sequence[Dependence], dim: int) -> Dependence:
     if all(piece == first for piece, _ in pieces) and not _lost_in(filled, dim):
         return first.replaced(dim, free(total, len(first.lengths)))
     flat = [piece for piece, _ in pieces]
-    joined = hull_of(flat, flat[0].shape)
+    joined = hull_of({id(piece): piece for piece in flat}.values(), flat[0].shape)
     if total // grain <= _VARIANTS and not _lost_in(filled, dim):
         woven = _interleaved(pieces, joined, dim, grain)
         if woven is not None:
@@ -93,10 +104,14 @@ def _interleaved(
     """Channels that read differently, each with its own rule; None where there is no such list."""
     choices: list[list[Reaches]] = [[] for _ in joined.lengths]
     dims = joined.dims
+    known: dict[int, tuple[Reaches, ...]] = {}
     for piece, size in pieces:
-        own_dims, own, _ = _aligned(piece, joined)
-        if own_dims != dims:
-            return None
+        own = known.get(id(piece))
+        if own is None:
+            own_dims, own, _ = _aligned(piece, joined)
+            if own_dims != dims:
+                return None
+            known[id(piece)] = own
         for chosen, reaches in zip(choices, own, strict=True):
             chosen += [reaches] * (size // grain)
     count, result = len(choices[0]), list(joined.reaches)
@@ -222,6 +237,7 @@ def _split(p: Dim, q: Dim) -> tuple[Dim, Dim] | None:
 def _level(a: Dependence, b: Dependence, axis: int) -> tuple[Dependence, Dependence]:
     """With the same coefficients along an axis; the atoms have the same sizes already."""
     for _ in range(4):
+        a, b = _coarse(a, axis), _coarse(b, axis)
         p = _coefs(a, axis)
         q = _coefs(b, axis)
         if p == q:
@@ -304,6 +320,18 @@ def _recoefed(a: Dependence, axis: int, coefs: Sequence[int | None]) -> Dependen
     return Dependence(a.lengths, tuple(dims), a.reaches)
 
 
+def _coarse(a: Dependence, axis: int) -> Dependence:
+    """With the least coefficients along an axis."""
+    coefs = _coefs(a, axis)
+    scale = gcd(*(coef for coef in coefs if coef))
+    if scale < 2:
+        return a
+    reaches = list(a.reaches)
+    reaches[axis] = shifted(reaches[axis], 0, scale)
+    coarse = [coef and coef // scale for coef in coefs]
+    return _recoefed(Dependence(a.lengths, a.dims, tuple(reaches)), axis, coarse)
+
+
 def _finer(a: Dependence, axis: int, times: int) -> Dependence:
     """With so many places along an axis for each one; the coefficients are still to be set."""
     reaches = list(a.reaches)
@@ -323,8 +351,18 @@ def _pieces(part: Dependence, dim: int) -> list[tuple[Dependence, int]]:
     count = prod(atom.size for atom in atoms)
     if count > _VARIANTS or any(None in atom.coefs for atom in atoms):
         return [(part.reduced([dim], keep=True), run * count)]
+    # the other dimensions' steps, at once: there are fewer phases to follow then
+    scales = [gcd(*(c for c in _coefs(base, axis) if c)) for axis in range(len(base.lengths))]
+    for axis, scale in enumerate(scales):
+        base = _recoefed(base, axis, [c and c // scale for c in _coefs(base, axis)])
+    made: dict[tuple[Reaches, ...], Dependence] = {}
     pieces = []
     for place in places(atoms):
-        reaches = [shifted(r, p) for r, p in zip(base.reaches, place, strict=True)]
-        pieces.append((base.settled(base.dims, reaches), run))
+        reaches = tuple(
+            through(own, Taps(1, scale, ((p,),)))
+            for own, p, scale in zip(base.reaches, place, scales, strict=True)
+        )
+        if reaches not in made:
+            made[reaches] = base.settled(base.dims, reaches)
+        pieces.append((made[reaches], run))
     return pieces

@@ -101,6 +101,9 @@ def through(reaches: Reaches, taps: Taps) -> Reaches:
             if isinstance(reads, range) and reads.step > 0 and reads:
                 span = (lo + move * reads[0], hi + move * reads[-1])
                 return (Reach(1, move * taps.advance, (span,)),)
+            if len(reads) == 1:
+                span = (lo + move * reads[0], hi + move * reads[0])
+                return (Reach(1, move * taps.advance, (span,)),)
     return hull([_through(reach, taps) for reach in reaches])
 
 
@@ -111,11 +114,6 @@ def shifted(reaches: Reaches, start: int, step: int = 1) -> Reaches:
     return through(reaches, Taps(1, step, (range(start, start + 1),)))
 
 
-def fixed(reaches: Reaches) -> Reaches:
-    """What unit 0 reads, as a function of any unit."""
-    return through(reaches, Taps(1, 0, (range(1),)))
-
-
 def spread(reaches: Reaches, times: int) -> Reaches:
     """What is read at index `i // times`, as a function of i."""
     return through(reaches, Taps(times, 1, (range(1),) * times))
@@ -123,13 +121,17 @@ def spread(reaches: Reaches, times: int) -> Reaches:
 
 def hull(reaches: Iterable[Reach]) -> Reaches:
     """What is read by any of the functions; those that move at the same rate become one."""
-    merged: dict[Fraction, Reach] = {}
-    for reach in reaches:
-        rate = Fraction(reach.advance, reach.period)
-        other = merged.get(rate)
-        merged[rate] = reach if other is None or other == reach else _hull(other, reach)
-    kept = [reach for reach in merged.values() if any(span is not None for span in reach.spans)]
-    return tuple(sorted(kept, key=lambda reach: (reach.advance, reach.period, str(reach.spans))))
+    found = tuple(reaches)
+    if len(found) == 2 and found[0] == found[1]:
+        found = found[:1]
+    if len(found) > 1:
+        merged: dict[Fraction, Reach] = {}
+        for reach in found:
+            rate = Fraction(reach.advance, reach.period)
+            other = merged.get(rate)
+            merged[rate] = reach if other is None or other == reach else _hull(other, reach)
+        found = tuple(merged[rate] for rate in sorted(merged))
+    return tuple(reach for reach in found if any(span is not None for span in reach.spans))
 
 
 def interleave(choices: Sequence[Reaches]) -> Reaches | None:
@@ -253,6 +255,11 @@ def _through(reach: Reach, taps: Taps) -> Reach:
 
 def _decisive(reads: Sequence[int], reach: Reach) -> Iterable[int]:
     """Those of the indices that can set a border: the first and last of each phase."""
+    if not isinstance(reads, range) and len(reads) > 2:
+        # sums of several digits mostly follow one another evenly, too
+        step = reads[1] - reads[0]
+        even = range(reads[0], reads[-1] + (1 if step > 0 else -1), step or 1)
+        reads = even if step and len(even) == len(reads) and list(even) == list(reads) else reads
     if isinstance(reads, range) and len(reads) > 2:
         if reads.step < 0:
             reads = reads[::-1]
@@ -270,6 +277,8 @@ def _around(spans: Iterable[Span | None]) -> Span | None:
 
 
 def _hull(a: Reach, b: Reach) -> Reach:
+    if a.period == b.period == 1:
+        return Reach(1, a.advance, (_around((a.spans[0], b.spans[0])),))
     period = lcm(a.period, b.period)
     if period > PERIOD_LIMIT:
         raise Unknown(f"the field repeats only after {period} units")

@@ -370,7 +370,8 @@ def _padded(call: Call) -> Result:
         if before == after == 0:
             continue
         size = call.out.shape[dim]
-        if all(atom.free for atom in x.dims[dim]) and min(before, after) >= 0:
+        lattice = x.axes_of(dim) and all(x.alone(axis, dim) for axis in x.axes_of(dim))
+        if not lattice and min(before, after) >= 0:
             x = catenated(
                 [
                     Dependence.nothing(x.lengths, (*x.shape[:dim], before, *x.shape[dim + 1 :])),

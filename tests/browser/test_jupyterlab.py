@@ -376,7 +376,7 @@ def test_notes_are_badges_that_tell_their_sentence(shared: Notebook) -> None:
     headline = view.root.locator(".cnnvis-headline")
     expect(headline.get_by_text("never ran")).to_be_visible()
     expect(view.root.get_by_role("alert")).to_be_hidden()
-    expect(view.root).to_contain_text("This layer did not run for this input")
+    expect(view.root).to_contain_text("It never ran for this input. There are no feature maps.")
     expect(view.root.locator(".cnnvis-inspector")).to_contain_text("never ran It never ran")
 
 

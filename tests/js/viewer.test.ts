@@ -182,6 +182,11 @@ describe("the view", () => {
       layerJson("a", { receptive_field: field }),
       layerJson("b", { receptive_field: { ...field, whole: true } }),
       layerJson("c", { field_reason: "attention mixes everything" }),
+      layerJson("d", {
+        calls: 2,
+        receptive_field: field,
+        receptive_fields: [field, { ...field, size: [51, 51] }],
+      }),
     ];
     const { model, one } = open(traits(["a"], { metadata: { protocol: 1, generation: 1, layers } }));
     const facts = () => one(".cnnvis-fold-body .cnnvis-note").textContent;
@@ -191,6 +196,11 @@ describe("the view", () => {
     expect(facts()).toContain("sees the whole input");
     model.set("layer", "c");
     expect(facts()).toContain("receptive field unknown: attention mixes everything");
+    model.set("layer", "d");
+    expect(facts()).toContain("sees 43×43 px");
+    model.set("call", 1);
+    expect(facts()).toContain("sees 51×51 px, every 8");
+    expect(one(".cnnvis-summary").textContent).toContain("sees 51×51 px, every 8");
   });
 
   it("shows how much of a look is done, and nothing else", () => {
