@@ -32,7 +32,7 @@ from cnnvis.weights import by_filter, filters
 
 __all__ = ["DEFAULT_MEMORY_MB", "Inspection", "LayerRun", "Note", "Prediction", "inspect"]
 
-DEFAULT_MEMORY_MB = 1024
+DEFAULT_MEMORY_MB = 768
 
 _DETECTION = "torchvision.models.detection."
 _DEFAULT = (
