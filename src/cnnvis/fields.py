@@ -137,8 +137,8 @@ class Fields:
 
         Args:
             output: A tensor of this forward pass.
-            spatial: How many of its last dimensions are a map; the field is that of all its channels
-                and images together.
+            spatial: How many of its last dimensions are a map, or of those before its channels if
+                they come last. The field is that of all its channels and images together.
 
         Returns:
             None where it is not known; `reason` says why.
@@ -505,14 +505,20 @@ def _described(state: Dependence, spatial: int) -> ReceptiveField:
     rank = len(state.dims)
     if spatial > rank:
         raise Unknown(f"It has {rank} dimensions, fewer than its maps should have")
-    axes = len(state.lengths)
-    lead = rank - spatial
-    offset = lead + spatial - axes  # the dimension of an image axis, if it is laid out so
-    single = prod(state.shape[lead:]) == 1
+    axes, lead = len(state.lengths), rank - spatial
+    own = [{rank - axes + axis} & set(range(lead, rank)) for axis in range(axes)]
+    carrying = [_carrying(state, axis) for axis in range(axes)]
     read = state
-    for axis in range(axes):
-        carrying = {i for i, dim in enumerate(read.dims) for atom in dim if atom.coefs[axis] != 0}
-        if carrying and not single and not carrying & ({offset + axis} & set(range(lead, rank))):
+    if spatial == axes and all(len(dims) == 1 for dims in carrying):
+        (first, *_) = carrying[0]
+        if carrying == [{first + axis} for axis in range(axes)]:  # channels may come last
+            units = range(first, first + axes)
+            read = read.permuted([*(dim for dim in range(rank) if dim not in units), *units])
+            carrying = [set(dims) for dims in own]
+    single = prod(read.shape[lead:]) == 1
+    for dims, place in zip(carrying, own, strict=True):
+        # channels may read different places; batches that do are parts of the image, not units
+        if dims and (min(dims) < lead - 1 or not (dims & place or single)):
             raise Unknown("Its last dimensions are not the image's axes")
     read = read.reduced(range(lead), keep=False)
     for dim in range(spatial):
@@ -525,8 +531,8 @@ def _described(state: Dependence, spatial: int) -> ReceptiveField:
     for axis, length in enumerate(state.lengths):
         reaches = read.reaches[axis]
         dim = axis + spatial - axes
-        for i, own in enumerate(read.dims):
-            for atom in own:
+        for i, atoms in enumerate(read.dims):
+            for atom in atoms:
                 if atom.coefs[axis] is None or (atom.coefs[axis] and i != dim):
                     raise Unknown("Its units read different places by no rule")
         count = prod(atom.size for atom in read.dims[dim]) if dim >= 0 else 1
@@ -547,6 +553,11 @@ def _described(state: Dependence, spatial: int) -> ReceptiveField:
         covered = [at(reaches, i) for i in range(count)]
         wholes.append(all(s is not None and s[0] <= 0 and s[1] >= length - 1 for s in covered))
     return ReceptiveField(tuple(sizes), tuple(strides), tuple(starts), tuple(wholes), regular, read)
+
+
+def _carrying(state: Dependence, axis: int) -> set[int]:
+    """The dimensions along which elements read different places of an image axis."""
+    return {i for i, dim in enumerate(state.dims) for atom in dim if atom.coefs[axis] != 0}
 
 
 def _number(value: Fraction | int) -> int | float:

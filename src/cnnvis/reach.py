@@ -125,9 +125,10 @@ def hull(reaches: Iterable[Reach]) -> Reaches:
     if len(found) == 2 and found[0] == found[1]:
         found = found[:1]
     if len(found) > 1:
-        merged: dict[Fraction, Reach] = {}
+        merged: dict[tuple[int, int], Reach] = {}
         for reach in found:
-            rate = Fraction(reach.advance, reach.period)
+            common = gcd(reach.advance, reach.period)
+            rate = (reach.advance // common, reach.period // common)
             other = merged.get(rate)
             merged[rate] = reach if other is None or other == reach else _hull(other, reach)
         found = tuple(merged[rate] for rate in sorted(merged))

@@ -337,7 +337,7 @@ class Slow(torch.nn.Module):
     def __init__(self):
         super().__init__()
         self.convs = torch.nn.Sequential(*(torch.nn.Conv2d(3, 3, 1) for _ in range(20)))
-        self.seconds = 0
+        self.seconds = 0.1
 
     def forward(self, x):
         for conv in self.convs:
@@ -354,6 +354,10 @@ w
     view = View(page)
     bar = view.root.get_by_role("progressbar")
     expect(bar).to_be_hidden()
+    # before there is a view a line said how far it was, of which nothing is left; stderr would be red
+    mime = "[data-mime-type='application/vnd.jupyter.{}']"
+    expect(page.locator(mime.format("stderr"))).to_have_count(0)
+    assert page.locator(mime.format("stdout")).inner_text().strip() == ""
     notebook.execute("model.seconds = 0.2; threading.Thread(target=w.refresh).start()")
     expect(bar).to_be_visible()
     expect(bar).to_have_attribute("aria-valuenow", re.compile(r"^[1-9]\d$"))

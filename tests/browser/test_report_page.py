@@ -131,10 +131,11 @@ def test_a_layer_that_did_not_fit_in_full_says_so(page: Page, tmp_path: Path) ->
 
 def test_maps_with_a_depth_are_shown_slice_by_slice(page: Page, tmp_path: Path) -> None:
     torch.manual_seed(0)
-    model = nn.Sequential(nn.Conv3d(3, 6, 3, padding=1), nn.Conv3d(6, 4, (2, 3, 3)))
+    first, second = nn.Conv3d(3, 6, 3, padding=1), nn.Conv3d(6, 4, (2, 3, 3))
+    model = nn.Sequential(first, second)
     x = torch.rand(1, 3, 5, 12, 16, generator=torch.Generator().manual_seed(1))
     with torch.no_grad():
-        maps = model[0](x)[0].numpy()
+        maps = first(x)[0].numpy()
     page.goto(inspect(model, inputs=x).save_html(tmp_path / "video.html").as_uri())
     view = View(page)
     view.wait("0", slice=0)
@@ -165,7 +166,7 @@ def test_maps_with_a_depth_are_shown_slice_by_slice(page: Page, tmp_path: Path) 
     expect(view.root).to_contain_text("4 of 4")
     view.choose("Filters")
     view.wait("1", "filters", slice=1)
-    weights = model[1].weight.detach().numpy()
+    weights = second.weight.detach().numpy()
     samples = view.samples()
     assert {sample.place.plane for sample in samples} == set(range(6)), "a column an input channel"
     for sample in samples:
@@ -225,15 +226,15 @@ def test_a_report_has_all_calls_of_the_image_it_was_made_for(page: Page, tmp_pat
 def test_what_is_not_finite_is_counted_and_hatched(
     browser: Browser, tmp_path: Path, scheme: str
 ) -> None:
-    model = nn.Sequential(nn.Conv2d(1, 3, 1))
+    conv = nn.Conv2d(1, 3, 1, bias=False)
     with torch.no_grad():
-        model[0].weight.copy_(torch.tensor([1.0, float("nan"), -1.0])[:, None, None, None])
-        model[0].bias.zero_()
+        conv.weight.copy_(torch.tensor([1.0, float("nan"), -1.0])[:, None, None, None])
     x = image_tensor(8, channels=1)
     x[0, 0, 2, 3] = float("inf")
     context = browser.new_context(color_scheme="dark" if scheme == "dark" else "light")
     page = context.new_page()
-    page.goto(inspect(model, inputs=x).save_html(tmp_path / "odd.html").as_uri())
+    look = inspect(nn.Sequential(conv), inputs=x)
+    page.goto(look.save_html(tmp_path / "odd.html").as_uri())
     view = View(page)
     view.wait("0")
     expect(view.root.locator(".cnnvis-legend")).to_contain_text("66 not finite")

@@ -42,7 +42,8 @@ class Outcome:
         values: How many numbers those calls gave.
         telling: How many of the calls gave finite numbers that are not all the same.
         wrong: Calls that cnnvis took another value of, or none, each with what differs.
-        structure: Names, kinds, counts and orders that differ.
+        structure: Names, kinds, counts and orders that differ, and convolutions in no layer that
+            `inspect` did not take.
         changed: What the looks changed: of the model, of the state around it, of what it computes.
         own: What the model changes of itself whenever it runs, looked at or not; not in `changed`.
         bypassed: Layers that computed without being called, so that no hook can see it.
@@ -130,6 +131,9 @@ def check(case: Case) -> Outcome:
     outcome.without_copy, outcome.outside = len(wrong), len(outside)
     unknown = more - Counter(outside)
     outcome.wrong += [f"inspect: took {one}, which no convolution gave" for one in unknown]
+    missing = (Counter(outside) - more).total()
+    if missing:
+        outcome.structure.append(f"inspect: {missing} convolutions in no layer were not taken")
     return outcome
 
 

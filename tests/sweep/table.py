@@ -119,15 +119,15 @@ def _remarks(results: Sequence[Family]) -> str:
         )
     for outcome in outcomes:
         if outcome.own:
-            own = ", ".join(outcome.own)
+            own = ", ".join(outcome.own[:3]) + (", ..." if len(outcome.own) > 3 else "")
             lines.append(
                 f"- {outcome.name} changes itself when it runs, looked at or not: {own}.\n"
             )
     functions = [(o.name, o.outside, o.outside_taken) for o in outcomes if o.outside]
     for name, count, count_taken in functions:
         lines.append(
-            f"- {name} computes {count} convolutions in no layer, by calling a function; "
-            f"`inspect` took {count_taken} of them.\n"
+            f"- {name}: {count} convolutions run in no layer, called as functions; `inspect` took "
+            f"{count_taken} of them.\n"
         )
     return "## To know\n\n" + "".join(lines)
 

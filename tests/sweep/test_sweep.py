@@ -234,6 +234,11 @@ def test_a_wrong_call_and_a_model_that_did_not_run_are_in_the_table() -> None:
     assert "- bad: capture: conv call 0 has another crc" in page
 
 
+def test_a_convolution_in_no_layer_is_taken_by_inspect_too() -> None:
+    outcome = check(CASES["tf_efficientnet_cc_b0_4e"])
+    assert outcome.outside_taken == outcome.outside > 0
+
+
 @pytest.fixture
 def remembering() -> Case:
     """A model that keeps what it was given, in an attribute that it had not before."""
