@@ -8,7 +8,8 @@ import zlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from types import TracebackType
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -77,64 +78,73 @@ def check(case: Case) -> Outcome:
     outcome = Outcome(case.name, parameters=sum(p.numel() for p in model.parameters()))
     layers = cnnvis.find_layers(model)
     outcome.structure += _differences_of_lists(model, layers)
-    alone, output, outcome.own = _alone(case, model)
+    alone = _run_alone(case, model)
+    outcome.own = alone.own
+    calls = _check_capture(case, model, layers, alone, outcome)
+    _count(calls, model, outcome)
+    more = Counter(_check_inspect(case, model, alone, outcome))
+    wrong, outside = without_copy(case, model, layers)
+    outcome.without_copy, outcome.outside = len(wrong), len(outside)
+    outcome.outside_taken = more.total()
+    unknown, missing = more - Counter(outside), (Counter(outside) - more).total()
+    outcome.wrong += [f"inspect: took {one}, which no convolution gave" for one in unknown]
+    if missing:
+        outcome.structure.append(f"inspect: {missing} convolutions in no layer were not taken")
+    return outcome
 
-    with _Watched("capture", case, model, alone, output, outcome) as watched:
+
+def _check_capture(
+    case: Case, model: nn.Module, layers: Sequence[Layer], alone: _Alone, outcome: Outcome
+) -> Mapping[str, Sequence[Call]]:
+    """Looks at the model with `capture`; gives what the oracle saw then."""
+    with _Watched("capture", model, alone, outcome) as watched:
         found = cnnvis.capture(model, case.inputs(), layers)
         watched.output = digests(found.output)
         taken = {name: list(map(digest, calls)) for name, calls in found.items()}
-        failures = [f"capture: {name} failed: {why}" for name, why in found.failures.items()]
-        del found
-    seen = watched.oracle.calls
-    outcome.wrong += [f"capture: {text}" for text in differences(seen, taken)] + failures
-    if list(taken) != [name for name, calls in seen.items() if calls[0].called]:
+    calls = watched.oracle.calls
+    outcome.wrong += [f"capture: {text}" for text in differences(calls, taken)]
+    outcome.wrong += [f"capture: {name} failed: {why}" for name, why in found.failures.items()]
+    if list(taken) != [name for name, ran in calls.items() if ran[0].called]:
         outcome.structure.append("capture: the layers come in another order than they ran in")
-    outcome.layers = len(layers_of(model))
-    outcome.never_ran = outcome.layers - len(seen)
-    called = [call for calls in seen.values() for call in calls if call.called]
-    outcome.calls = len(called)
-    outcome.values = sum(call.digest.values for call in called)
-    outcome.telling = sum(call.telling for call in called)
-    outcome.bypassed = [name for name, calls in seen.items() if not all(c.called for c in calls)]
+    return calls
 
-    with _Watched("inspect", case, model, alone, output, outcome) as watched:
+
+def _check_inspect(case: Case, model: nn.Module, alone: _Alone, outcome: Outcome) -> list[Digest]:
+    """Looks at the model with `inspect`; gives what that took of convolutions in no layer."""
+    with _Watched("inspect", model, alone, outcome) as watched:
         inputs = case.inputs()
         given = digests(inputs)
         look = cnnvis.inspect(
             model, inputs=inputs, layers=lambda layer: layer.kind != "other", memory_mb=_MEMORY_MB
         )
         watched.output = digests(look.output)
-        if digests(inputs) != given:
-            outcome.changed.append("inspect: the inputs")
         taken = {
             run.name: [digest(look.activation(run.name, i)) for i in range(run.calls)]
             for run in look.layers
             if run.ran
         }
-        shapes = {run.name: list(run.output_shapes) for run in look.layers if run.ran}
-        names = {run.name for run in look.layers}
-        del look
-    own = {name: calls for name, calls in taken.items() if name in layers_of(model)}
+    if digests(inputs) != given:
+        outcome.changed.append("inspect: the inputs")
+    counted = layers_of(model)
+    own = {name: calls for name, calls in taken.items() if name in counted}
     outcome.wrong += [f"inspect: {text}" for text in differences(watched.oracle.calls, own)]
-    outcome.structure += [
-        f"inspect: {name} is not listed" for name in layers_of(model) if name not in names
-    ]
-    outcome.structure += [
-        f"inspect: {name} has other shapes"
-        for name, calls in own.items()
-        if [call.shape for call in calls] != shapes[name]
-    ]
-    more = Counter(one for name in taken.keys() - own.keys() for one in taken[name])
-    outcome.outside_taken = more.total()
+    listed = {run.name: run for run in look.layers}
+    for name in counted:
+        if name not in listed:
+            outcome.structure.append(f"inspect: {name} is not listed")
+        elif [call.shape for call in own.get(name, ())] != list(listed[name].output_shapes):
+            outcome.structure.append(f"inspect: {name} has other shapes")
+    return [one for name, calls in taken.items() if name not in counted for one in calls]
 
-    wrong, outside = without_copy(case, model, layers)
-    outcome.without_copy, outcome.outside = len(wrong), len(outside)
-    unknown = more - Counter(outside)
-    outcome.wrong += [f"inspect: took {one}, which no convolution gave" for one in unknown]
-    missing = (Counter(outside) - more).total()
-    if missing:
-        outcome.structure.append(f"inspect: {missing} convolutions in no layer were not taken")
-    return outcome
+
+def _count(calls: Mapping[str, Sequence[Call]], model: nn.Module, outcome: Outcome) -> None:
+    outcome.layers = len(layers_of(model))
+    outcome.never_ran = outcome.layers - len(calls)
+    called = [call for ran in calls.values() for call in ran if call.called]
+    outcome.calls = len(called)
+    outcome.values = sum(call.digest.values for call in called)
+    outcome.telling = sum(call.telling for call in called)
+    outcome.bypassed = [name for name, ran in calls.items() if not all(c.called for c in ran)]
 
 
 def differences(calls: Mapping[str, Sequence[Call]], taken: Taken) -> list[str]:
@@ -201,48 +211,21 @@ def unsettle(model: nn.Module, *, odd: bool) -> None:
         layer.register_forward_hook(lambda module, args, output: None)
 
 
-class _Watched:
-    """One look, with the oracle beside it and all that it must not change compared around it."""
+class _Alone(NamedTuple):
+    """What a copy of the model does where cnnvis has no part in it.
 
-    def __init__(
-        self,
-        label: str,
-        case: Case,
-        model: nn.Module,
-        alone: Mapping[str, Sequence[Call]],
-        output: list[Digest],
-        outcome: Outcome,
-    ) -> None:
-        self.output: list[Digest] = []
-        self.oracle = Oracle(model)
-        self._label, self._model, self._outcome = label, model, outcome
-        self._alone, self._expected = alone, output
+    Attributes:
+        calls: What its layers compute.
+        output: What it returns.
+        own: What it changes of itself.
+    """
 
-    def __enter__(self) -> _Watched:
-        _seed()
-        self._before = state_of(self._model)
-        self.oracle.__enter__()
-        return self
-
-    def __exit__(self, kind: Any, error: Any, at: Any) -> None:
-        self.oracle.__exit__(kind, error, at)
-        if error is not None:
-            return
-        found = changed(self._before, state_of(self._model))
-        found = [what for what in found if what not in self._outcome.own]
-        if self.output != self._expected:
-            found.append("the model's output")
-        ran = self.oracle.calls
-        if list(ran) != list(self._alone):
-            found.append("which layers run, or in which order")
-        found += [f"what {name} computes" for name in ran if ran[name] != self._alone.get(name)]
-        self._outcome.changed += [f"{self._label}: {what}" for what in found]
+    calls: Mapping[str, Sequence[Call]]
+    output: list[Digest]
+    own: list[str]
 
 
-def _alone(
-    case: Case, model: nn.Module
-) -> tuple[Mapping[str, Sequence[Call]], list[Digest], list[str]]:
-    """What a copy of the model computes, gives and changes where cnnvis has no part in it."""
+def _run_alone(case: Case, model: nn.Module) -> _Alone:
     twin = copy.deepcopy(model)
     for module in twin.modules():
         module.training = False
@@ -252,7 +235,46 @@ def _alone(
         output = digests(twin(*case.inputs()))
     # a look has to put back random states that a model moves, and may not put back what it caches
     own = [what for what in changed(before, state_of(twin)) if not what.startswith("random: ")]
-    return oracle.calls, output, own
+    return _Alone(oracle.calls, output, own)
+
+
+class _Watched:
+    """One look, with the oracle beside it and all that it must not change compared around it.
+
+    Attributes:
+        output: To be set to what the model returned.
+        oracle: What it saw.
+    """
+
+    def __init__(self, label: str, model: nn.Module, alone: _Alone, outcome: Outcome) -> None:
+        self.output: list[Digest] = []
+        self.oracle = Oracle(model)
+        self._label, self._model, self._alone, self._outcome = label, model, alone, outcome
+
+    def __enter__(self) -> _Watched:
+        _seed()
+        self._before = state_of(self._model)
+        self.oracle.__enter__()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        at: TracebackType | None,
+    ) -> None:
+        self.oracle.__exit__(kind, error, at)
+        if error is not None:
+            return
+        alone, ran = self._alone, self.oracle.calls
+        found = changed(self._before, state_of(self._model))
+        found = [what for what in found if what not in alone.own]
+        if self.output != alone.output:
+            found.append("the model's output")
+        if list(ran) != list(alone.calls):
+            found.append("which layers run, or in which order")
+        found += [f"what {name} computes" for name in ran if ran[name] != alone.calls.get(name)]
+        self._outcome.changed += [f"{self._label}: {what}" for what in found]
 
 
 def _differences_of_lists(model: nn.Module, layers: Sequence[Layer]) -> list[str]:
