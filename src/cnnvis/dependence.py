@@ -27,6 +27,7 @@ from cnnvis.reach import (
     Reaches,
     Taps,
     Unknown,
+    at,
     rising,
     shifted,
     table,
@@ -240,7 +241,7 @@ class Dependence:
                     dims += [(atom,) for atom in made[:-1]]
                     taken, rest = [made[-1]], 1
             dims.append(merged(taken))
-        return self.settled(dims, reaches)
+        return self.settled(_parted(dims, reaches), reaches)
 
     def gathered(self, dim: int, indices: Sequence[int]) -> Dependence:
         """With these elements of a dimension: a slice, a flip, a table of constants."""
@@ -527,6 +528,12 @@ class Dependence:
             if wide is not None or scale > 1 or not (scale or all(r.constant for r in found)):
                 # at once: there are fewer phases to follow then
                 found = through(found, Taps(1, scale, (wide or range(1),)))
+            if scale:
+                carrying = [atom for dim in dims for atom in dim if atom.coefs[axis]]
+                if all(atom.closed for atom in carrying):
+                    steps = (atom.coefs[axis] or 0 for atom in carrying)
+                    most = zip(steps, (atom.size - 1 for atom in carrying), strict=True)
+                    found = _bounded(found, sum(a * b for a, b in most) // scale + 1, length)
             if any(covers(reach, length) for reach in found):
                 found = (Reach(1, 0, ((0, length - 1),)),)
             if scale and all(reach.constant for reach in found):
@@ -551,6 +558,16 @@ class Dependence:
 
 
 _SAME = Taps(1, 1, (range(1),))
+
+
+def _bounded(reaches: Reaches, count: int, length: int) -> Reaches:
+    """The same for so many places, with no more phases; one constant if they all read everything."""
+    spans = (at(reaches, place) for place in range(count))
+    if all(span and span[0] <= 0 and span[1] >= length - 1 for span in spans):
+        return (Reach(1, 0, ((0, length - 1),)),)
+    if all(reach.period <= count for reach in reaches):
+        return reaches
+    return table(reaches, [(place,) for place in range(count)], _SAME)
 
 
 @lru_cache(maxsize=4096)
@@ -649,6 +666,32 @@ def _read_each(atom: Atom, reaches: list[Reaches]) -> None:
         if coef and atom.size != 1:
             reads = range(0, coef * atom.size, coef)
             reaches[axis] = through(reaches[axis], Taps(1, 1, (reads,)))
+
+
+def _parted(dims: list[Dim], reaches: Sequence[Reaches]) -> list[Dim]:
+    """Without steps along an image axis that change nothing of what is read.
+
+    Where tokens of rows and columns were looked up one by one, a reshape tells them apart again.
+    """
+    for axis, own in enumerate(reaches):
+        atoms = [(i, k) for i, dim in enumerate(dims) for k, a in enumerate(dim) if a.coefs[axis]]
+        steps = [dims[i][k].coefs[axis] or 0 for i, k in atoms]
+        sizes = [dims[i][k].size for i, k in atoms]
+        if len(atoms) < 2 or not all(dims[i][k].closed for i, k in atoms):
+            continue
+        if prod(sizes) > PERIOD_LIMIT:
+            continue
+        spans = {
+            digits: at(own, sum(step * digit for step, digit in zip(steps, digits, strict=True)))
+            for digits in product(*map(range, sizes))
+        }
+        for number, (i, k) in enumerate(atoms):
+            first = ((*d[:number], 0, *d[number + 1 :]) for d in spans)
+            if all(spans[d] == spans[f] for d, f in zip(spans, first, strict=True)):
+                atom = dims[i][k]
+                coefs = (*atom.coefs[:axis], 0, *atom.coefs[axis + 1 :])
+                dims[i] = (*dims[i][:k], atom._replace(coefs=coefs), *dims[i][k + 1 :])
+    return dims
 
 
 def _reads(taps: Taps, size: int, units: int) -> list[list[int]]:

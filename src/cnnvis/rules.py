@@ -370,7 +370,11 @@ def _padded(call: Call) -> Result:
         if before == after == 0:
             continue
         size = call.out.shape[dim]
-        lattice = x.axes_of(dim) and all(x.alone(axis, dim) for axis in x.axes_of(dim))
+        axes = x.axes_of(dim)
+        lattice = axes and all(x.alone(axis, dim) for axis in axes)
+        if not axes:  # nothing changes along it: after a global operation, or among channels
+            still = not any(x.axes_of(other) for other in range(len(x.dims)))
+            lattice = still or dim >= len(x.dims) - len(x.lengths)
         if not lattice and min(before, after) >= 0:
             x = catenated(
                 [
