@@ -211,5 +211,6 @@ def _explain(
         f"model {type(model).__name__}: its forward pass raised {type(error).__name__}: {error}\n"
         f"It was given {shapes}; {where}. The model is as it was. "
         "Check the input's shape and channels, or pass transform= (the preprocessing the model was "
-        "trained with) or inputs= (the exact arguments of its forward)."
+        "trained with), inputs= (the exact arguments of its forward), or partial=True (to look at what "
+        "had run)."
     )

@@ -159,8 +159,8 @@ def _as_module(model: object) -> nn.Module:
 
 
 def _live_weight(module: nn.Module) -> Tensor:
-    parameters: dict[str, Tensor | None] = module._parameters  # type: ignore[assignment]
-    made = module._modules.get("parametrizations")
+    parameters = dict(module.named_parameters(recurse=False))
+    made = dict(module.named_children()).get("parametrizations")
     if isinstance(made, nn.ModuleDict) and "weight" in made:
         # weight norm has two, a length and a direction: the direction has the weight's shape
         return max(made["weight"].parameters(recurse=False), key=Tensor.numel)

@@ -260,13 +260,13 @@ class Inspection:
             trace.in_place.get(name),
             functional=name in trace.functional,
             bypassed=name in trace.bypassed,
+            failure=look.failures.get(name, ""),
         )
 
     def _check_call(self, name: str, call: int) -> None:
         run = self.layer(name)
-        failure = self._look.failures.get(name)
-        if failure:
-            raise ValueError(f"layer {name!r} ran but could not be taken: {failure}")
+        if run.failure:
+            raise ValueError(f"layer {name!r} ran but could not be taken: {run.failure}")
         if not 0 <= call < run.calls:
             often = f"it ran {run.calls} times" if run.ran else "it never ran for this input"
             raise ValueError(f"layer {name!r} has no call {call}: {often}")

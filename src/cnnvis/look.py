@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from cnnvis.capture import Activations, capture, clone
@@ -122,6 +123,8 @@ class Look:
         return [(call, kept) for (layer, call), kept in self._kept.items() if layer == name]
 
     def _take(self, layer: Layer, output: Tensor) -> None:
+        if output.layout != torch.strided:
+            output = output.to_dense()
         calls = self.shapes.setdefault(layer.name, [])
         calls.append(tuple(output.shape))
         if self._progress is not None:
@@ -166,7 +169,8 @@ class Look:
             nonlocal calls
             if layer.name == name:
                 if calls == call:
-                    found.append(clone(layer, output))
+                    dense = output if output.layout == torch.strided else output.to_dense()
+                    found.append(clone(layer, dense))
                 calls += 1
 
         layers = [layer for layer in self._layers if layer.name == name]

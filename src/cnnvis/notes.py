@@ -76,8 +76,9 @@ def _of_the_look(look: Look, runs: Sequence[LayerRun]) -> Iterator[Note]:
 
 def _of_the_run(look: Look, run: LayerRun) -> Iterator[tuple[str, str]]:
     layer = run.layer
-    if failure := look.failures.get(run.name):
-        yield "not taken", f"Its output could not be taken: {failure}"
+    if run.failure:
+        yield "not taken", f"Its output could not be taken: {run.failure}"
+        return
     if not run.ran:
         if run.name in look.trace.used:
             yield (
@@ -105,7 +106,7 @@ def _of_the_run(look: Look, run: LayerRun) -> Iterator[tuple[str, str]]:
         )
     if run.name in look.foreign:
         yield "foreign hook", "It has hooks of its own; shown is what they passed on."
-    if 0 in run.output_shapes[0] or run.name in look.failures:
+    if not run.output_shapes[0] or 0 in run.output_shapes[0]:
         return
     tiles = map_tiles(torch.empty(run.output_shapes[0], device="meta"), layer)
     factor = factor_for(tuple(tiles.shape), MAX_BYTES[FEATURE_MAPS])

@@ -23,6 +23,7 @@ class LayerRun:
             What was captured is the output before that.
         functional: Whether it is no module but a convolution that the model calls as a function;
             its `layer.module` is the module in whose method that happens.
+        failure: Why its output could not be taken; else "".
         bypassed: Whether it computed without being called as a module, by a function that was given
             its weights, or in TorchScript.
     """
@@ -35,6 +36,7 @@ class LayerRun:
     in_place: str | None = None
     functional: bool = False
     bypassed: bool = False
+    failure: str = ""
 
     @property
     def name(self) -> str:
@@ -43,13 +45,13 @@ class LayerRun:
 
     @property
     def calls(self) -> int:
-        """How often it was called."""
+        """How often it gave what could be taken."""
         return len(self.output_shapes)
 
     @property
     def ran(self) -> bool:
         """Whether it was called at all."""
-        return self.calls > 0
+        return self.calls > 0 or bool(self.failure)
 
     @property
     def receptive_field(self) -> ReceptiveField | None:

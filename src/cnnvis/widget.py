@@ -80,6 +80,8 @@ class CNNVisWidget(anywidget.AnyWidget):
         theme: "auto" follows the notebook; or "light" or "dark".
         height: Of the view, in CSS pixels.
         memory_mb: How much of exact activations to keep, in MiB.
+        partial: Where the forward pass raises after some layers have run, show these; a note says
+            so.
 
     Attributes:
         layer: Dotted name of the layer shown. As all that follow: set it in Python and the view
@@ -134,6 +136,7 @@ class CNNVisWidget(anywidget.AnyWidget):
         theme: str = "auto",
         height: int = 560,
         memory_mb: float = DEFAULT_MEMORY_MB,
+        partial: bool = False,
     ) -> None:
         self._lock = threading.RLock()  # messages can come on another thread while a cell runs
         self._generation = 0
@@ -145,6 +148,7 @@ class CNNVisWidget(anywidget.AnyWidget):
             "labels": labels,
             "device": device,
             "memory_mb": memory_mb,
+            "partial": partial,
         }
         with _said_in_a_line() as progress:
             inspection = inspect(model, image, inputs=inputs, progress=progress, **self._options)

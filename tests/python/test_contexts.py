@@ -596,6 +596,54 @@ class TestInputsAndOutputs:
         assert ("non-finite" in kinds(look, "first")) == (bad != bad or bad == float("inf"))
 
 
+@pytest.mark.parametrize(
+    ("give", "refused"),
+    [
+        (lambda x: x > 0, ""),
+        (lambda x: (x * 9).long(), ""),
+        (lambda x: (x * 255).to(torch.uint8), ""),
+        (lambda x: torch.fft.fft2(x), ""),
+        (lambda x: (x * 1e6).half(), ""),
+        (lambda x: x.to(torch.float8_e4m3fn), ""),
+        (lambda x: x.to_sparse(), ""),
+        (lambda x: (x, 1), ""),
+        (lambda x: x[:, :0], ""),
+        (lambda x: x[:, :, :0], ""),
+        (lambda x: x[:, :, :1, :1], ""),
+        (lambda x: x[:, :1, :2].expand(-1, 4096, -1, -1), ""),
+        (lambda x: x.mean((1, 2, 3)), ""),
+        (lambda x: x.sum(), "gave a single number, which has no channels to show"),
+        (lambda x: None, "could not be taken: TypeError: its output is no tensor but NoneType"),
+        (lambda x: {"a": x}, "could not be taken: TypeError: its output is no tensor but dict"),
+    ],
+)
+def test_whatever_a_layer_gives_is_shown_or_refused_by_name(
+    give: Callable[[Tensor], Any], refused: str
+) -> None:
+    class Leaf(nn.Module):
+        def forward(self, x: Tensor) -> Any:
+            return give(x)
+
+    class Net(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.conv, self.leaf = nn.Conv2d(3, 3, 1), Leaf()
+
+        def forward(self, x: Tensor) -> None:
+            self.leaf(self.conv(x))
+
+    for memory_mb in (10, 0):
+        look = inspect(Net(), inputs=X - 0.5, layers="all", memory_mb=memory_mb)
+        assert look.layer("leaf").ran
+        assert "never ran" not in kinds(look, "leaf")
+        if refused:
+            with pytest.raises(ValueError, match=f"layer 'leaf' .*{refused}"):
+                look.frame("leaf")
+        else:
+            frame = unpack(look.frame("leaf"))
+            assert int(np.prod(frame.shape)) == look.activation("leaf").numel()
+
+
 class TestRandomState:
     def test_a_model_that_draws_numbers_leaves_the_state_and_is_the_same_in_each_look(self) -> None:
         class Noisy(TwoConvs):

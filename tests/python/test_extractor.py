@@ -218,3 +218,17 @@ def test_errors_say_what_was_expected_and_what_to_do() -> None:
         Extractor(nn.ReLU(), None)  # type: ignore[arg-type]
     with refuses(ValueError, "without dots", "'layer1.0.downsample'", "pass its last part"):
         Extractor(nn.ReLU(), "layer1.0.downsample")
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_torchscript() -> None:
+    model = nn.Sequential(nn.Conv2d(1, 2, 3), nn.Linear(2, 2))
+    scripted = Extractor(torch.jit.script(model))
+    assert scripted.info()["Total CNN Layers"] == 1
+    for made, own in (
+        (scripted.CNN_weights, model[0].weight),
+        (scripted.Linear_weights, model[1].weight),
+    ):
+        assert len(made) == 1
+        assert isinstance(own, torch.Tensor)
+        assert torch.equal(made[0], own)
