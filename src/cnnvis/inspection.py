@@ -151,7 +151,9 @@ class Inspection:
             KeyError: No layer has that name.
             ValueError: The layer never ran, or not so often, or its output was no tensor.
         """
-        return self._kept(name, call).detach().to("cpu", copy=True)
+        kept = self._kept(name, call)
+        # what was computed for this question alone is nobody else's
+        return kept.to("cpu", copy=self._look.keeps(name, call))
 
     def filters(self, name: str) -> Tensor:
         """The weights (out_channels, in_channels / groups, *kernel) of a layer, on the CPU.

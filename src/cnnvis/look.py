@@ -118,6 +118,10 @@ class Look:
         self._keep((name, call), kept)
         return kept
 
+    def keeps(self, name: str, call: int) -> bool:
+        """Whether the exact output of a call is among what is kept now."""
+        return (name, call) in self._kept
+
     def exact(self, name: str) -> list[tuple[int, Tensor]]:
         """The calls of a layer whose outputs were kept, and these, on their device."""
         return [(call, kept) for (layer, call), kept in self._kept.items() if layer == name]
