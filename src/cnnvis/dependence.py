@@ -312,7 +312,7 @@ class Dependence:
         [atom] = atoms
         if atom.mirror and not (_inside(taps, size, units) and self._wide(dim, taps)):
             return self.opened(dim).windowed(dim, taps, units)
-        if closed and None not in atom.coefs:
+        if closed:
             return self._tabled(dim, _reads(taps, size, units), taps)
         coefs: list[int | None] = []
         reaches = list(self.reaches)
@@ -429,8 +429,12 @@ class Dependence:
         """With a simple dimension's indices replaced by what is read of them, one by one."""
         [atom] = self.dims[dim]
         units, reaches = len(reads), list(self.reaches)
-        if None in atom.coefs or units > PERIOD_LIMIT:
+        if units > PERIOD_LIMIT:
             raise Unknown("too many elements are rearranged")
+        if None in atom.coefs and not {i for some in reads for i in some}.issuperset(
+            range(atom.size)
+        ):
+            raise Unknown("a part is taken of elements that read different places by no rule")
         for axis, coef in enumerate(atom.coefs):
             if coef:
                 reaches[axis] = table(reaches[axis], reads, like or Taps(1, 1, (range(1),)))

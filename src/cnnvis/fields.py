@@ -199,8 +199,8 @@ class Fields:
         for tensor, state in zip(outs, results, strict=True):
             if id(tensor) not in targets:
                 self._record(tensor, state, op.view)
-        if op.view and tensors and isinstance(out, Tensor):
-            self._link(op, args, kwargs, tensors[0], out)
+        if op.view and tensors and op.short in _PARTS:
+            self._link(op, args, kwargs, tensors[0], outs)
 
     def _results(
         self,
@@ -252,12 +252,7 @@ class Fields:
             return "It is computed from a tensor of unknown origin."
         if storage.constant:
             return None
-        found = storage.states.get(_geometry(tensor), _MISSING)
-        if found is not _MISSING:
-            return found  # type: ignore[return-value]
-        if storage.overwritten:
-            return "It was overwritten through another view of its memory."
-        return "It is computed from a tensor of unknown origin."
+        return storage.look(_geometry(tensor))
 
     def _storage(self, tensor: Tensor, *, new: bool = False) -> _Storage | None:
         try:
@@ -296,22 +291,23 @@ class Fields:
         storage = self._storage(tensor, new=True)
         if storage is None:
             return
-        old, constant = storage.states, storage.constant
-        storage.states, storage.constant, storage.overwritten = {}, False, True
         geometry = _geometry(tensor)
-        storage.states[geometry] = state
-        while geometry in storage.parts and state is not None:
-            part = storage.parts[geometry]
-            before = None if constant else old.get(part.base, _MISSING)
-            if isinstance(state, Dependence):
-                if before is not None and not isinstance(before, Dependence):
-                    break
+        larger: list[tuple[_Part, State]] = []
+        place = geometry
+        while place in storage.parts:
+            part = storage.parts[place]
+            larger.append((part, None if storage.constant else storage.look(part.base)))
+            place = part.base
+        storage.states, storage.constant, storage.overwritten = {geometry: state}, False, True
+        for part, before in larger:
+            if isinstance(before, str):
+                state = before
+            elif not isinstance(state, str):
                 try:
                     state = part.put(state, before)
                 except Unknown as error:
                     state = f"It was written in part, and {error}."
-            geometry = part.base
-            storage.states[geometry] = state
+            storage.states[part.base] = state
 
     def _link(
         self,
@@ -319,27 +315,31 @@ class Fields:
         args: tuple[Any, ...],
         kwargs: Mapping[str, Any],
         base: Tensor,
-        out: Tensor,
+        outs: Sequence[Tensor],
     ) -> None:
-        """Remembers which part of a tensor a view is."""
-        if op.short not in ("slice", "select"):
+        """Remembers which parts of a tensor its views are."""
+        storage = self._storage(base)
+        if storage is None:
             return
-        storage = self._storage(out)
-        own, other = _geometry(out), _geometry(base)
-        if storage is None or own == other or storage is not self._storage(base):
-            return
-        call = Call(op.short, op.names, args, kwargs, [out], self._lengths, lambda _: None)
+        call = Call(op.short, op.names, args, kwargs, outs, self._lengths, lambda _: None)
         dim = call.get("dim") % base.dim()
         size = base.shape[dim]
-        if op.short == "select":
-            index = call.get("index") % size
-            indices = range(index, index + 1)
-        else:
-            indices = range(size)[slice(call.get("start"), call.get("end"), call.get("step"))]
-        storage.parts[own] = _Part(other, tuple(base.shape), dim, indices, op.short == "select")
+        taken = op.short in ("select", "unbind")
+        at = call.get("index") % size if op.short == "select" else 0
+        for out in outs:
+            if op.short == "slice":
+                indices = range(size)[slice(call.get("start"), call.get("end"), call.get("step"))]
+            else:
+                indices = range(at, at + (1 if taken else out.shape[dim]))
+            at = indices.stop
+            own, other = _geometry(out), _geometry(base)
+            if own != other:
+                storage.parts[own] = _Part(other, tuple(base.shape), dim, indices, taken)
 
 
 _MISSING = object()
+
+_PARTS = {"slice", "select", "unbind", "split", "split_with_sizes", "chunk"}
 
 
 class _Storage:
@@ -362,6 +362,24 @@ class _Storage:
         self.parts: dict[Geometry, _Part] = {}
         self.overwritten = False
 
+    def look(self, geometry: Geometry) -> State:
+        """What a tensor in it reads."""
+        if geometry in self.states:
+            return self.states[geometry]
+        part = self.parts.get(geometry)
+        if part is not None:
+            base = self.look(part.base)
+            if not isinstance(base, Dependence):
+                return base
+            try:
+                taken = part.take(base)
+                return taken if any(taken.reaches) else None
+            except Unknown as error:
+                return f"It is a part of what was written, and {error}."
+        if self.overwritten:
+            return "It was overwritten through another view of its memory."
+        return "It is computed from a tensor of unknown origin."
+
 
 @dataclass(frozen=True, slots=True)
 class _Part:
@@ -373,9 +391,19 @@ class _Part:
     indices: range
     selected: bool
 
-    def put(self, part: Dependence, before: Dependence | None) -> Dependence:
+    def take(self, base: Dependence) -> Dependence:
+        """What this part reads, of what the larger tensor reads."""
+        part = base.gathered(self.dim, self.indices)
+        return part.dropped([self.dim]) if self.selected else part
+
+    def put(self, part: Dependence | None, before: Dependence | None) -> Dependence | None:
         """What the larger tensor reads after this part was written, of what it read before."""
-        if self.selected:
+        if part is None:
+            if before is None or len(self.indices) == self.shape[self.dim]:
+                return None
+            taken = (len(self.indices) if i == self.dim else n for i, n in enumerate(self.shape))
+            part = Dependence.nothing(before.lengths, taken)
+        elif self.selected:
             part = part.inserted(self.dim)
         base = before or Dependence.nothing(part.lengths, self.shape)
         size, indices = self.shape[self.dim], self.indices
@@ -416,7 +444,7 @@ class _Operation:
         self.short = base if base == "_to_copy" else re.sub(r"_copy$", "", base)
         tags = getattr(func, "tags", ())
         if space == "quantized":
-            self.short = _QUANTIZED.get(re.sub(r"\d?d?(_relu6?|_dynamic)?$", "", name), name)
+            self.short = _QUANTIZED.get(re.sub(r"(\dd)?(_relu6?|_dynamic)?$", "", name), name)
             self.rule: Rule | None = RULES.get(self.short)
         elif space in ("aten", "prims"):
             self.rule = RULES.get(self.short)

@@ -124,7 +124,7 @@ def flat(values: Any) -> list[Tensor]:
     "where masked_fill nan_to_num relu relu6 hardtanh hardswish silu mish selu conj resolve_conj "
     "resolve_neg bernoulli as_strided __and__ __or__ __xor__ real imag mul_relu add_relu celu threshold "
     "leaky_relu elu sigmoid tanh hardsigmoid softplus softsign tanhshrink subtract multiply divide "
-    "true_divide square rsub clip pin_memory cpu cuda float half double"
+    "true_divide square rsub add mul clip pin_memory cpu cuda float half double"
 )
 def pointwise(call: Call) -> Result:
     """Every element reads what the elements at its place read."""
