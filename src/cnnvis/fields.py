@@ -84,8 +84,9 @@ class ReceptiveField:
 class Fields:
     """The receptive fields of one forward pass.
 
-    Values that the model carries through Python numbers, lists or NumPy arrays are not followed:
-    what it makes of them counts as constant, unless reading them was an operation that tells.
+    Values that leave torch, as Python numbers, lists or NumPy arrays, are not followed: once that
+    has happened to a value that depends on the image, nothing is known any more. Operations tell of
+    numbers, `left` has to be told of lists and arrays.
 
     Args:
         images: The input tensors, all on one pixel lattice.
@@ -131,6 +132,16 @@ class Fields:
         except Exception as error:
             reason = f"Following {func} failed: {type(error).__name__}: {error}"
             self._stopped = self._stopped or reason
+
+    def left(self, tensor: Tensor, how: str) -> None:
+        """Takes note that a tensor's values leave torch: what is made of them cannot be followed.
+
+        Args:
+            tensor: The tensor.
+            how: The method, such as "numpy".
+        """
+        if not self._stopped and self._state(tensor) is not None:
+            self._stopped = f"The model read values of a map into Python before it ({how})."
 
     def of(self, output: Tensor, spatial: int) -> ReceptiveField | None:
         """The receptive field of a tensor's units.

@@ -22,6 +22,7 @@ from cnnvis.fields import Fields, ReceptiveField
 from cnnvis.layers import Layer, find_layers, walk
 from cnnvis.memory import available
 from cnnvis.operation import Convolution, Schema, storage_of, tensors
+from cnnvis.reading import Reading
 
 _CONVOLUTIONS = {"aten::convolution", "aten::_convolution"}
 _QUANTIZED = ("quantized::conv", "quantized::linear")
@@ -78,6 +79,7 @@ class Trace(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self.problem = ""
         self._take = take
         self._watching = True
+        self._reading = Reading(self._read)
         modules = [(name, module) for name, _, module in walk(model)]
         self._root = modules[0][1]
         self._names = {id(module): name for name, module in reversed(modules)}
@@ -104,6 +106,24 @@ class Trace(TorchDispatchMode):  # type: ignore[no-untyped-call]
     def _should_skip_dynamo(cls) -> bool:
         # else the first operation imports all of torch._dynamo, which takes two seconds
         return False
+
+    def __enter__(self) -> Trace:
+        self._reading.__enter__()
+        super().__enter__()  # type: ignore[no-untyped-call]
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        try:
+            super().__exit__(*error)  # type: ignore[no-untyped-call]
+        finally:
+            self._reading.__exit__(*error)
+
+    def _read(self, tensor: Tensor, how: str) -> None:
+        if self._watching:
+            try:
+                self._fields.left(tensor, how)
+            except Exception as error:
+                self.problem = self.problem or f"{how}: {type(error).__name__}: {error}"
 
     def called(self, layer: Layer, output: Tensor) -> None:
         """To be told of every call that a hook saw, right after it."""
