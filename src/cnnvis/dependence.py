@@ -385,6 +385,7 @@ class Dependence:
         coefs: list[int | None] = [0] * len(reaches)
         if lower > _PLACES:
             raise Unknown("too many elements are rearranged")
+        closed = any(atom.closed for atom in atoms)
         for axis in axes:
             own = [atom.coefs[axis] for atom in atoms]
             if None in own:
@@ -396,9 +397,10 @@ class Dependence:
                 for digits in product(*(range(a.size) for a in atoms[1:]))
             ]
             taps = Taps(lower, steps[0], tuple((place,) for place in places))
+            # rows that follow one another, overlap or repeat: beyond them the image does not go on
+            closed = closed or places[-1] >= max(steps[0], 1)
             reaches[axis] = through(reaches[axis], taps)
             coefs[axis] = 1
-        closed = any(atom.closed for atom in atoms)
         atom = Atom(size, tuple(coefs), closed, atoms[0].mirror)
         return other.settled(put(other.dims, dim, (atom,)), reaches)
 

@@ -479,6 +479,8 @@ class _Operation:
         )
         telling = (torch.Tag.data_dependent_output, torch.Tag.dynamic_output_shape)
         self.tells = (base != "index" and any(tag in tags for tag in telling)) or base in _TELLING
+        if base == "where" and len(self.names) == 1:
+            self.tells = True
 
     def written(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> list[Tensor]:
         """The tensors that a call wrote to."""
