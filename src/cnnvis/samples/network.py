@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from torch import Tensor, nn
 
 
@@ -58,6 +60,15 @@ class SampleNet(nn.Module):
     """
 
     WIDTHS = (32, 48, 80, 104)
+
+    # what its pictures are to go through, in timm's words
+    pretrained_cfg: Final[dict[str, object]] = {
+        "input_size": (3, 224, 224),
+        "crop_pct": 0.875,
+        "interpolation": "bilinear",
+        "mean": (0.485, 0.456, 0.406),
+        "std": (0.229, 0.224, 0.225),
+    }
 
     def __init__(self, classes: int) -> None:
         super().__init__()
