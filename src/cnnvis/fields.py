@@ -7,27 +7,23 @@ it follows what ran and not what modules say. Where it cannot know it says so, a
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from math import prod
 from typing import Any
 
-import torch
 from torch import Tensor
 from torch.multiprocessing.reductions import StorageWeakRef
 
+from cnnvis import reshapes, rules, windows
 from cnnvis.dependence import Dependence
-from cnnvis.joining import catenated
-from cnnvis.reach import Taps, Unknown, at
-from cnnvis.rules import RULES, Call, Rule, flat, pointwise
+from cnnvis.reach import Unknown, at
+from cnnvis.rulebook import Call, Operation, flat
+from cnnvis.storages import Part, State, Storage, geometry_of
 
-State = Dependence | None | str
-"""What a tensor reads: something, nothing (None), or why it is not known."""
-
-Geometry = tuple[int, tuple[int, ...], tuple[int, ...]]
-"""Offset, shape and strides: which part of its storage a tensor is."""
+# importing them puts their rules into the rule book
+_CHAPTERS = (rules, windows, reshapes)
 
 
 @dataclass(frozen=True)
@@ -97,8 +93,8 @@ class Fields:
     def __init__(
         self, images: Sequence[Tensor], spatial: int, constants: Iterable[Tensor] = ()
     ) -> None:
-        self._storages: dict[int, _Storage] = {}
-        self._ops: dict[Any, _Operation] = {}
+        self._storages: dict[int, Storage] = {}
+        self._ops: dict[Any, Operation] = {}
         self._stopped = ""
         self._lengths = tuple(images[0].shape[images[0].dim() - spatial :]) if images else ()
         for tensor in constants:
@@ -112,7 +108,7 @@ class Fields:
             storage.constant = False
             own = tuple(image.shape[image.dim() - spatial :])
             same = own == self._lengths
-            storage.states[_geometry(image)] = (
+            storage.states[geometry_of(image)] = (
                 Dependence.image(image.shape, spatial)
                 if same
                 else "The inputs have different sizes."
@@ -180,7 +176,7 @@ class Fields:
     ) -> None:
         op = self._ops.get(func)
         if op is None:
-            op = self._ops[func] = _Operation(func)
+            op = self._ops[func] = Operation(func)
         outs = (
             [out]
             if isinstance(out, Tensor)
@@ -215,7 +211,7 @@ class Fields:
 
     def _results(
         self,
-        op: _Operation,
+        op: Operation,
         args: tuple[Any, ...],
         kwargs: Mapping[str, Any],
         outs: Sequence[Tensor],
@@ -230,7 +226,7 @@ class Fields:
         reason = next((state for _, state in pairs if isinstance(state, str)), None)
         if reason is not None:
             whole = [s for _, s in pairs if isinstance(s, Dependence) and _whole(s)]
-            if op.rule is pointwise and whole and len(outs) == 1:
+            if op.rule is rules.pointwise and whole and len(outs) == 1:
                 return [whole[0].expanded(outs[0].shape)]  # more than everything it cannot be
             return [reason] * len(targets)
         if op.rule is None:
@@ -263,15 +259,15 @@ class Fields:
             return "It is computed from a tensor of unknown origin."
         if storage.constant:
             return None
-        return storage.look(_geometry(tensor))
+        return storage.look(geometry_of(tensor))
 
-    def _storage(self, tensor: Tensor, *, new: bool = False) -> _Storage | None:
+    def _storage(self, tensor: Tensor, *, new: bool = False) -> Storage | None:
         try:
             untyped = tensor.untyped_storage()
             found = self._storages.get(untyped._cdata)
             if found is None and new:
                 # the reference sees to it that the number is not given out again
-                found = self._storages[untyped._cdata] = _Storage(StorageWeakRef(untyped))  # type: ignore[no-untyped-call]
+                found = self._storages[untyped._cdata] = Storage(StorageWeakRef(untyped))  # type: ignore[no-untyped-call]
         except (NotImplementedError, RuntimeError):
             return None  # a sparse tensor, or another one without ordinary memory
         return found
@@ -283,11 +279,11 @@ class Fields:
             if storage is not None:
                 storage.constant = state is None
                 if state is not None:
-                    storage.states[_geometry(tensor)] = state
+                    storage.states[geometry_of(tensor)] = state
             return
         if storage.constant and state is None:
             return
-        geometry = _geometry(tensor)
+        geometry = geometry_of(tensor)
         old = storage.states.get(geometry, _MISSING)
         if old is _MISSING and not storage.constant:
             storage.states[geometry] = state
@@ -302,8 +298,8 @@ class Fields:
         storage = self._storage(tensor, new=True)
         if storage is None:
             return
-        geometry = _geometry(tensor)
-        larger: list[tuple[_Part, State]] = []
+        geometry = geometry_of(tensor)
+        larger: list[tuple[Part, State]] = []
         place = geometry
         while place in storage.parts:
             part = storage.parts[place]
@@ -322,7 +318,7 @@ class Fields:
 
     def _link(
         self,
-        op: _Operation,
+        op: Operation,
         args: tuple[Any, ...],
         kwargs: Mapping[str, Any],
         base: Tensor,
@@ -343,189 +339,14 @@ class Fields:
             else:
                 indices = range(at, at + (1 if taken else out.shape[dim]))
             at = indices.stop
-            own, other = _geometry(out), _geometry(base)
+            own, other = geometry_of(out), geometry_of(base)
             if own != other:
-                storage.parts[own] = _Part(other, tuple(base.shape), dim, indices, taken)
+                storage.parts[own] = Part(other, tuple(base.shape), dim, indices, taken)
 
 
 _MISSING = object()
 
 _PARTS = {"slice", "select", "unbind", "split", "split_with_sizes", "chunk"}
-
-
-class _Storage:
-    """What is known of one piece of memory.
-
-    Attributes:
-        reference: Keeps its number from being given out again.
-        constant: All of it depends on nothing.
-        states: What each tensor in it reads.
-        parts: Which tensors are parts of which.
-        overwritten: It was written to since some of its tensors were made.
-    """
-
-    __slots__ = ("constant", "overwritten", "parts", "reference", "states")
-
-    def __init__(self, reference: StorageWeakRef) -> None:
-        self.reference = reference
-        self.constant = False
-        self.states: dict[Geometry, State] = {}
-        self.parts: dict[Geometry, _Part] = {}
-        self.overwritten = False
-
-    def look(self, geometry: Geometry) -> State:
-        """What a tensor in it reads."""
-        if geometry in self.states:
-            return self.states[geometry]
-        part = self.parts.get(geometry)
-        if part is not None:
-            base = self.look(part.base)
-            if not isinstance(base, Dependence):
-                return base
-            try:
-                taken = part.take(base)
-                return taken if any(taken.reaches) else None
-            except Unknown as error:
-                return f"It is a part of what was written, and {error}."
-        if self.overwritten:
-            return "It was overwritten through another view of its memory."
-        return "It is computed from a tensor of unknown origin."
-
-
-@dataclass(frozen=True, slots=True)
-class _Part:
-    """Some indices of a dimension of a larger tensor."""
-
-    base: Geometry
-    shape: tuple[int, ...]
-    dim: int
-    indices: range
-    selected: bool
-
-    def take(self, base: Dependence) -> Dependence:
-        """What this part reads, of what the larger tensor reads."""
-        part = base.gathered(self.dim, self.indices)
-        return part.dropped([self.dim]) if self.selected else part
-
-    def put(self, part: Dependence | None, before: Dependence | None) -> Dependence | None:
-        """What the larger tensor reads after this part was written, of what it read before."""
-        if part is None:
-            if before is None or len(self.indices) == self.shape[self.dim]:
-                return None
-            taken = (len(self.indices) if i == self.dim else n for i, n in enumerate(self.shape))
-            part = Dependence.nothing(before.lengths, taken)
-        elif self.selected:
-            part = part.inserted(self.dim)
-        base = before or Dependence.nothing(part.lengths, self.shape)
-        size, indices = self.shape[self.dim], self.indices
-        if len(indices) == size:
-            return part
-        along = any(not atom.free for atom in part.dims[self.dim])
-        if indices.step != 1:
-            raise Unknown("its parts read different places by no rule")
-        if before is None and along:
-            # as padding: the lattice goes on in what was not written
-            taps = Taps(1, 1, (range(-indices.start, 1 - indices.start),))
-            return part.windowed(self.dim, taps, size)
-        head = base.gathered(self.dim, range(0, indices.start))
-        tail = base.gathered(self.dim, range(indices.stop, size))
-        return catenated([head, part, tail], self.dim)
-
-
-class _Operation:
-    """What has to be known of an operation, looked up once.
-
-    Attributes:
-        name: As its rule and reasons name it, without the overload.
-        short: In its functional form.
-        rule: How it reads; None if there is no rule.
-        names: The place and default of each argument.
-        writes: Places and names of the arguments that it writes to.
-        fresh: Its result takes only the shape of its arguments.
-        view: Its result is a view.
-        overwrites: What it writes to is not read.
-        tells: Its result tells Python of values.
-    """
-
-    def __init__(self, func: Any) -> None:
-        schema = func._schema
-        space, _, name = schema.name.partition("::")
-        self.name = name if space == "aten" else schema.name
-        base = name[:-1] if name.endswith("_") and not name.endswith("__") else name
-        self.short = base if base == "_to_copy" else re.sub(r"_copy$", "", base)
-        tags = getattr(func, "tags", ())
-        if space == "quantized":
-            self.short = _QUANTIZED.get(re.sub(r"(\dd)?(_relu6?|_dynamic)?$", "", name), name)
-            self.rule: Rule | None = RULES.get(self.short)
-        elif space in ("aten", "prims"):
-            self.rule = RULES.get(self.short)
-            if self.rule is None and torch.Tag.pointwise in tags:
-                self.rule = pointwise
-        else:
-            self.rule = None
-        self.names: dict[str, tuple[int, Any]] = {}
-        self.writes: list[tuple[int, str]] = []
-        for place, argument in enumerate(schema.arguments):
-            self.names[argument.name] = (place, argument.default_value)
-            if argument.alias_info is not None and argument.alias_info.is_write:
-                self.writes.append((place, argument.name))
-        aliases = [result.alias_info for result in schema.returns]
-        self.view = not self.writes and any(alias is not None for alias in aliases)
-        self.fresh = space == "aten" and base in _FRESH
-        self.overwrites = any(name == "out" for _, name in self.writes) or base in (
-            "copy",
-            "fill",
-            "zero",
-        )
-        telling = (torch.Tag.data_dependent_output, torch.Tag.dynamic_output_shape)
-        self.tells = (base != "index" and any(tag in tags for tag in telling)) or base in _TELLING
-
-    def written(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> list[Tensor]:
-        """The tensors that a call wrote to."""
-        found = []
-        for place, name in self.writes:
-            value = kwargs[name] if name in kwargs else args[place] if place < len(args) else None
-            found += flat([value])
-        return found
-
-    def picks(self, args: tuple[Any, ...], state: Any) -> bool:
-        """Whether a mask that depends on the image says how many elements there are."""
-        if self.short != "index" or len(args) < 2:
-            return False
-        masks = [t for t in flat([args[1]]) if t.dtype in (torch.bool, torch.uint8)]
-        return any(state(mask) is not None for mask in masks)
-
-
-# what they give depends on no value of their arguments
-_FRESH = {
-    "empty_like",
-    "zeros_like",
-    "ones_like",
-    "full_like",
-    "rand_like",
-    "randn_like",
-    "randint_like",
-}
-_FRESH |= {"lift_fresh"}  # torch.tensor of a list; where its numbers come from is not seen
-_FRESH |= {"new_empty", "new_zeros", "new_ones", "new_full", "new_empty_strided", "zero"}
-
-# tagged or not, they say how many elements there are, or what one is
-_TELLING = {"item", "is_nonzero", "equal", "allclose", "nms", "unique", "unique_dim", "_unique2"}
-
-# quantized models name element-wise operations as the others do
-_QUANTIZED = {
-    name: name for name in ("add", "mul", "cat", "relu", "hardswish", "leaky_relu", "sigmoid")
-}
-_QUANTIZED |= {name: f"quantized::{name}" for name in ("conv", "conv_transpose", "linear")}
-_QUANTIZED |= {"batch_norm": "relu", "celu": "relu", "elu": "relu"}
-
-
-def _geometry(tensor: Tensor) -> Geometry:
-    shape, strides = tuple(tensor.shape), tensor.stride()
-    if 1 in shape:  # there strides say nothing, and convolutions like to change them
-        pairs = zip(shape, strides, strict=True)
-        strides = tuple(0 if size == 1 else stride for size, stride in pairs)
-    return int(tensor.storage_offset()), shape, strides
 
 
 def _whole(state: Dependence) -> bool:

@@ -9,12 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from math import gcd, prod
 
-from cnnvis.dependence import Atom, Dependence, Dim, covers, free, merged, places, put, scaled
+from cnnvis.atoms import Atom, Dim, free, merged, places, put, scaled
+from cnnvis.dependence import Dependence
 from cnnvis.reach import (
     PERIOD_LIMIT,
     Reaches,
     Taps,
     Unknown,
+    covers,
     hull,
     interleave,
     row,

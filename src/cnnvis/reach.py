@@ -180,6 +180,12 @@ def row(parts: Sequence[tuple[Reaches, int]]) -> Reaches:
     return hull([_least(len(units), round(rate * len(units)), tuple(units))] if units else ())
 
 
+def covers(reach: Reach, length: int) -> bool:
+    """Whether a function is the whole image for any unit."""
+    span = reach.spans[0]
+    return reach.constant and span is not None and span[0] <= 0 and span[1] >= length - 1
+
+
 def rising(reaches: Reaches) -> bool:
     """Whether no later unit reads from or to an earlier pixel."""
     if len(reaches) != 1:

@@ -421,6 +421,20 @@ def cut_and_joined(r: random.Random, maps: Sequence[Tensor], seed: int) -> Tenso
 
 
 @op
+def tiled(r: random.Random, maps: Sequence[Tensor], seed: int) -> Tensor:
+    x = F.avg_pool2d(one(r, maps), 3)
+    return x.repeat(1, 1, 2, 1) if r.random() < 0.5 else x.repeat_interleave(2, 3)
+
+
+@op
+def overlapping(r: random.Random, maps: Sequence[Tensor], seed: int) -> Tensor:
+    """Windows of rows that overlap, one below the other."""
+    x = F.avg_pool2d(one(r, maps), 2)
+    n, c, _, w = x.shape
+    return x.unfold(2, 3, r.randint(1, 3)).transpose(3, 4).reshape(n, c, -1, w)
+
+
+@op
 def norm(r: random.Random, maps: Sequence[Tensor], seed: int) -> Tensor:
     x = one(r, maps)
     return F.group_norm(x, r.choice([1, x.shape[1]])) + 3
