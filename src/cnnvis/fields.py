@@ -293,8 +293,8 @@ class Fields:
 
     def _write(self, tensor: Tensor, state: State) -> None:
         """Notes that a tensor's memory has a new content, for its views as well."""
-        if self._state(tensor) == state:
-            return
+        if not isinstance(state, str) and self._state(tensor) == state:
+            return  # what it reads is the same, and so it is for all other views
         storage = self._storage(tensor, new=True)
         if storage is None:
             return

@@ -50,7 +50,13 @@ def catenated(parts: Sequence[Dependence], dim: int) -> Dependence:
     if len(filled) < 2:
         return (filled or parts)[0]
     moving = {axis for part in filled for axis in part.axes_of(dim)}
-    if moving and all(part.alone(axis, dim) for part in filled for axis in moving):
+    elsewhere = {
+        axis
+        for part in filled
+        for axis in moving
+        if any(a.coefs[axis] != 0 for i, d in enumerate(part.dims) if i != dim for a in d)
+    }
+    if moving and not elsewhere:
         return _in_a_row(filled, dim, moving)
     pieces = [found for part in filled for found in _pieces(part, dim)]
     first, _ = pieces[0]

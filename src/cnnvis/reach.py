@@ -228,9 +228,14 @@ def fitted(reads: Sequence[Sequence[int]], rates: Iterable[Fraction]) -> Taps:
 
     Args:
         reads: The input indices of every output index.
-        rates: Input indices per output index that are worth trying; the one with the narrowest taps
-            is taken. Any rate gives taps that hold the table.
+        rates: Input indices per output index that are worth trying. Any of them gives taps that hold
+            the table; the one is taken that adds least to it away from the borders, where an
+            operation reads the last input instead of one beyond.
     """
+    border = {
+        min(map(min, filter(None, reads)), default=0),
+        max(map(max, filter(None, reads)), default=0),
+    }
     best: tuple[tuple[int, int], Taps] | None = None
     for rate in rates:
         period, advance = min(rate.denominator, len(reads)), rate.numerator
@@ -238,10 +243,14 @@ def fitted(reads: Sequence[Sequence[int]], rates: Iterable[Fraction]) -> Taps:
         for unit, indices in enumerate(reads):
             turn, phase = divmod(unit, period)
             phases[phase].update(index - advance * turn for index in indices)
-        widest = max((max(phase) - min(phase) for phase in phases if phase), default=0)
-        taps = Taps(period, advance, tuple(sorted(phase) for phase in phases))
-        if best is None or (widest, period) < best[0]:
-            best = ((widest, period), taps)
+        added = sum(
+            len(phases[unit % period]) - len(indices)
+            for unit, indices in enumerate(reads)
+            if not border.intersection(indices)
+        )
+        if best is None or (added, period) < best[0]:
+            taps = Taps(period, advance, tuple(sorted(phase) for phase in phases))
+            best = ((added, period), taps)
     assert best is not None, "a rate is needed"
     return best[1]
 
