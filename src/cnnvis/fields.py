@@ -55,7 +55,11 @@ class ReceptiveField:
     _read: Dependence | None = field(default=None, repr=False, compare=False)
 
     def unit(self, index: Sequence[int], *, clip: bool = True) -> tuple[range, ...]:
-        """The pixels that one unit depends on, exactly.
+        """The pixels that one unit depends on.
+
+        Nothing else changes the unit. It may be a little more than what does at the border of a map,
+        where padding counts as pixels, and in the gaps that a transposed convolution leaves in one of
+        several branches; everywhere else it is exact.
 
         Args:
             index: The unit's place in its map.
@@ -247,7 +251,9 @@ class Fields:
         found: list[State] = list(result) if isinstance(result, list) else [result]
         found += [f"Side results of {op.name} are not followed."] * (len(targets) - len(found))
         for i, (state, tensor) in enumerate(zip(found, targets, strict=True)):
-            if isinstance(state, Dependence) and state.shape != tuple(tensor.shape):
+            if isinstance(state, Dependence) and not all(state.reaches):
+                found[i] = None  # nothing but gaps
+            elif isinstance(state, Dependence) and state.shape != tuple(tensor.shape):
                 found[i] = f"Following {op.name} gave another shape."
         return found
 
