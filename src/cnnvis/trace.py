@@ -100,7 +100,9 @@ class Trace(TorchDispatchMode):  # type: ignore[no-untyped-call]
         first = self._images[0] if self._images else None
         batched = first is not None and first.ndim == self._rank + 2
         self.images = max(len(first) if batched and first is not None else len(self._images), 1)
-        self._fields = Fields(self._images, self._rank, constants)
+        images = {id(image) for image in self._images}
+        others = [tensor for tensor in tensors(inputs) if id(tensor) not in images]
+        self._fields = Fields(self._images, self._rank, [*constants, *others])
 
     @classmethod
     def _should_skip_dynamo(cls) -> bool:
@@ -208,10 +210,11 @@ class Trace(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     def _locate(self, layer: Layer, output: Tensor) -> None:
         field = None
+        rank = len(layer.kernel_size or ()) or self._rank
         if self._images:
-            field = self._fields.of(output, len(layer.kernel_size or ()) or self._rank)
+            field = self._fields.of(output, rank)
         if field is None:
-            reason = self._fields.reason(output) if self._images else _NO_IMAGE
+            reason = self._fields.reason(output, rank) if self._images else _NO_IMAGE
             self.reasons.setdefault(layer.name, reason)
         self.fields.setdefault(layer.name, []).append(field)
         self._note(self._outputs, output, layer.name)

@@ -266,3 +266,30 @@ def test_whatever_the_memory_the_numbers_are_the_same(memory_mb: float) -> None:
         assert torch.equal(look.activation(run.name), full.activation(run.name))
         kept = sum(t.numel() * 4 for r in look.layers for _, t in look._look.exact(r.name))
         assert kept <= memory_mb * 2**20
+
+
+def test_other_inputs_than_the_image_do_not_hide_its_fields() -> None:
+    class Conditioned(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.conv, self.embed = nn.Conv2d(3, 4, 3, padding=1), nn.Linear(5, 4)
+            self.last = nn.Conv2d(4, 2, 3)
+
+        def forward(self, x: Tensor, step: Tensor) -> Tensor:
+            y: Tensor = self.last(self.conv(x) + self.embed(step)[:, :, None, None])
+            return y
+
+    look = inspect(Conditioned(), inputs=(X, torch.rand(1, 5)))
+    field = look.layer("last").receptive_field
+    assert field is not None
+    assert (field.size, field.stride, field.start) == ((5, 5), (1, 1), (-1, -1))
+
+
+def test_the_receptive_field_of_each_call() -> None:
+    look = inspect(Shared(), inputs=X)
+    assert [f.size for f in look.layer("conv").receptive_fields if f is not None] == [
+        (3, 3),
+        (5, 5),
+        (7, 7),
+    ]
+    assert look.layer("unused").receptive_field is None
