@@ -21,7 +21,7 @@ from torch.utils._python_dispatch import _get_current_dispatch_mode_stack
 
 import cnnvis
 from cnnvis import ForwardError, capture, inspect
-from cnnvis.borrow import LOOKING
+from cnnvis.borrow import LOOKING, Borrowed
 
 PACKAGE = Path(cnnvis.__file__).parent
 # where the model is changed and put back
@@ -156,11 +156,15 @@ def test_cut_off_at_any_line(
 def test_the_injection_is_noticed_where_nothing_is_put_back(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("cnnvis.borrow.Borrowed.give_back", lambda self: None)
+    left: list[Borrowed] = []
+    give_back = Borrowed.give_back
+    monkeypatch.setattr(Borrowed, "give_back", lambda self: left.append(self))
     model = Small().train()
     before = state(model)
     capture(model, X)
     assert not same(before, state(model))
+    give_back(left[0])  # for the tests after this one
+    assert torch.is_grad_enabled()
 
 
 @pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="this system has no such timer")
