@@ -118,6 +118,10 @@ class Look:
         self._keep((name, call), kept)
         return kept
 
+    def codes(self, name: str) -> list[tuple[int, int, Coded]]:
+        """The calls and images of a layer whose codes were kept, and these."""
+        return [(c, i, coded) for (layer, c, i), coded in self._coded.items() if layer == name]
+
     def keeps(self, name: str, call: int) -> bool:
         """Whether the exact output of a call is among what is kept now."""
         return (name, call) in self._kept
@@ -127,8 +131,7 @@ class Look:
         return [(call, kept) for (layer, call), kept in self._kept.items() if layer == name]
 
     def _take(self, layer: Layer, output: Tensor) -> None:
-        if output.layout != torch.strided:
-            output = output.to_dense()
+        output = _dense(output)
         calls = self.shapes.setdefault(layer.name, [])
         calls.append(tuple(output.shape))
         if self._progress is not None:
@@ -173,8 +176,7 @@ class Look:
             nonlocal calls
             if layer.name == name:
                 if calls == call:
-                    dense = output if output.layout == torch.strided else output.to_dense()
-                    found.append(clone(layer, dense))
+                    found.append(clone(layer, _dense(output)))
                 calls += 1
 
         layers = [layer for layer in self._layers if layer.name == name]
@@ -229,6 +231,10 @@ def _left_fast_path(model: nn.Module, layers: Sequence[Layer]) -> str:
 
 def _is_compiled(module: nn.Module) -> bool:
     return module.__dict__.get("_compiled_call_impl") is not None
+
+
+def _dense(output: Tensor) -> Tensor:
+    return output if output.layout == torch.strided else output.to_dense()
 
 
 def _size(tensor: Tensor) -> int:

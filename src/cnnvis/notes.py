@@ -10,6 +10,7 @@ from torch import Tensor
 
 from cnnvis.frame import FEATURE_MAPS, MAX_BYTES, factor_for
 from cnnvis.look import Look
+from cnnvis.quantize import STATISTICS
 from cnnvis.run import LayerRun
 from cnnvis.tiles import map_tiles
 
@@ -36,13 +37,20 @@ def notes_of(look: Look, runs: Sequence[LayerRun]) -> list[Note]:
 
     Args:
         look: The look.
-        runs: Its layers. The statistics are those of the activations that were kept.
+        runs: Its layers. Dead and constant channels are looked for in the activations that were kept,
+            values that are not finite in all.
     """
     notes = list(_of_the_look(look, runs))
     for run in runs:
         notes += [Note(run.name, kind, text) for kind, text in _of_the_run(look, run)]
         for call, kept in look.exact(run.name):
             notes += [Note(run.name, kind, text) for kind, text in _of_values(run, call, kept)]
+        for call, image, coded in look.codes(run.name):
+            count = int(coded.quantized.stats[:, STATISTICS.index("nonfinite")].sum())
+            if count:
+                where = f" in call {call + 1}" if run.calls > 1 else ""
+                text = f"{count:,} values{where} of image {image + 1} are not finite (NaN or infinite)."
+                notes.append(Note(run.name, "non-finite", text))
     return notes
 
 

@@ -50,7 +50,7 @@ MAY_IMPORT = {
     "trace": {"callers", "fields", "layers", "memory", "operation", "reading"},
     "look": {"capture", "frame", "layers", "quantize", "tiles", "trace"},
     "run": {"fields", "layers"},
-    "notes": {"frame", "look", "run", "tiles"},
+    "notes": {"frame", "look", "quantize", "run", "tiles"},
     "frame": {"quantize"},
     "choice": {"layers"},
     "tiles": {"layers"},

@@ -199,6 +199,31 @@ def test_the_first_convolution_decides_how_many_channels_the_image_gets(channels
     assert "224" in look.preprocessing
 
 
+def test_a_transform_for_a_model_of_one_channel_gets_a_gray_picture() -> None:
+    from PIL import Image
+
+    modes: list[str] = []
+
+    def transform(picture: Image.Image) -> Tensor:
+        modes.append(picture.mode)
+        return torch.zeros(len(picture.getbands()), 8, 8)
+
+    model = nn.Sequential(nn.Conv2d(1, 2, 3))
+    inspect(model, Image.new("RGB", (9, 9), "teal"), transform=transform)
+    assert modes == ["L"]
+
+
+@pytest.mark.parametrize("memory_mb", [0, 10])
+def test_values_that_are_not_finite_are_noted_whatever_is_kept(memory_mb: float) -> None:
+    x = image_tensor()
+    x[0, 0, 5, 5] = float("nan")
+    look = inspect(TwoConvs(), x, memory_mb=memory_mb)
+    count = int((~look.activation("first").isfinite()).sum())
+    texts = [n.text for n in look.notes if (n.layer, n.kind) == ("first", "non-finite")]
+    assert len(texts) == 1
+    assert texts[0].startswith(f"{count} ")
+
+
 class TestErrorsSayWhatToDo:
     def test_no_module(self) -> None:
         with pytest.raises(TypeError, match=r"Module.*str"):
