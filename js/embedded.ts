@@ -58,8 +58,14 @@ export function embeddedSource({ metadata, seen, picture, state, frames }: Embed
       });
     },
     onFrame: (listener, signal) => add(frameListeners, listener, signal),
-    detail: () => Promise.reject(new Error("A report has no kernel to ask.")),
+    detail: noKernel,
+    values: noKernel,
+    ping: noKernel,
   };
+}
+
+function noKernel(): Promise<never> {
+  return Promise.reject(new Error("A report has no kernel to ask."));
 }
 
 function add<Listener>(listeners: Set<Listener>, listener: Listener, signal: AbortSignal): void {

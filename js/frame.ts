@@ -111,6 +111,16 @@ export function parseFrame(bytes: Uint8Array): Frame {
   };
 }
 
+/**
+ * Reads exact values (rows, columns), row by row.
+ *
+ * @throws FrameError for anything else.
+ */
+export function parseValues(bytes: Uint8Array): Float64Array {
+  const { header, body } = readHeader(bytes);
+  return new Float64Array(aligned(tensor(header, body, "values", "F64", 2).bytes));
+}
+
 /** The value that a code of a tile stands for; NaN where it was not finite. */
 export function dequantize(frame: Frame, tile: number, code: number): number {
   if (code === 0) return Number.NaN;
@@ -158,7 +168,7 @@ function readHeader(bytes: Uint8Array): { header: Record<string, unknown>; body:
   return { header: object(header, "header"), body: bytes.subarray(8 + length) };
 }
 
-const BYTES_PER_ELEMENT: Record<string, number> = { U8: 1, F32: 4, I32: 4 };
+const BYTES_PER_ELEMENT: Record<string, number> = { U8: 1, F32: 4, I32: 4, F64: 8 };
 
 function tensor(
   header: Record<string, unknown>,

@@ -34,7 +34,7 @@ export function addKeys(
     const { scene } = store.state;
     if (scene === null) return;
     const { at, depth } = scene.slice;
-    store.set({ slice: Math.min(Math.max(at + step, 0), depth - 1) });
+    source.choose({ slice: Math.min(Math.max(at + step, 0), depth - 1) });
   }
 
   const actions: Record<string, () => void> = {

@@ -20,9 +20,16 @@ export function positions(order: Int32Array): Int32Array {
 }
 
 function sortKey(frame: Frame, tile: number, sort: Sort): number {
-  const key =
-    sort === "index" ? 0 : sort === "max" ? frame.bounds[2 * tile + 1] : statistic(frame, tile, sort);
+  const key = keyOf(frame, tile, sort);
   return Number.isNaN(key) ? Number.NEGATIVE_INFINITY : key;
+}
+
+function keyOf(frame: Frame, tile: number, sort: Sort): number {
+  if (sort === "index" || sort === "similarity") return 0;
+  if (sort === "max") return frame.bounds[2 * tile + 1];
+  // All tiles have as many values: the root of their mean square orders them as their norm does.
+  if (sort === "norm") return Math.hypot(statistic(frame, tile, "mean"), statistic(frame, tile, "std"));
+  return statistic(frame, tile, sort);
 }
 
 // Not a difference, which is NaN for two infinities.

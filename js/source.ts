@@ -1,17 +1,19 @@
 import type { AnyModel } from "@anywidget/types";
-import { type Frame, FrameError, type FrameKey, keyOf, parseFrame } from "./frame.js";
+import { type Frame, FrameError, type FrameKey, keyOf, parseFrame, parseValues } from "./frame.js";
 import {
   type Choice,
   type DetailRequest,
-  detailMessage,
   FRAME,
   pythonName,
+  type Request,
   readAnswer,
   readBytes,
   readTrait,
   readTraits,
+  requestMessage,
   SYNCED,
   type Synced,
+  type ValuesRequest,
 } from "./wire.js";
 
 /** A frame that came, or why none will come for what is wanted now. */
@@ -32,6 +34,10 @@ export interface Source {
   onFrame(listener: (arrival: Arrival) => void, signal: AbortSignal): void;
   /** Full resolution of some channels. Rejects when nothing can answer or the signal aborts. */
   detail(request: DetailRequest, signal: AbortSignal): Promise<Frame>;
+  /** Exact values of a part of a plane, row by row. Rejects as `detail` does. */
+  values(request: ValuesRequest, signal: AbortSignal): Promise<Float64Array>;
+  /** Resolves when the kernel answers at all. Rejects as `detail` does. */
+  ping(signal: AbortSignal): Promise<void>;
 }
 
 /** Reads frame bytes; what is wrong with them becomes a sentence, not an exception. */
@@ -52,6 +58,29 @@ export function liveSource(model: AnyModel): Source {
   }
 
   const frameListeners = new Set<(arrival: Arrival) => void>();
+
+  /** Sends a request and waits for the bytes of its answer. */
+  function ask(request: Request, signal: AbortSignal): Promise<Uint8Array> {
+    return new Promise((resolve, reject) => {
+      const id = newId();
+      // Its own controller, so that the listener goes with the answer and not only with the view.
+      const done = new AbortController();
+      const settle = (how: () => void) => {
+        done.abort();
+        how();
+      };
+      signal.addEventListener("abort", () => settle(() => reject(signal.reason)), { signal: done.signal });
+      const answered = (message: unknown, buffers: readonly unknown[]) => {
+        const answer = readAnswer(message);
+        if (answer?.id !== id) return;
+        settle(() =>
+          answer.error === null ? resolve(readBytes(buffers[0])) : reject(new Error(answer.error)),
+        );
+      };
+      listen(model, "msg:custom", answered, done.signal);
+      model.send(requestMessage(id, request));
+    });
+  }
 
   return {
     live: true,
@@ -94,32 +123,9 @@ export function liveSource(model: AnyModel): Source {
       listen(model, `change:${FRAME}`, tell, signal);
     },
 
-    detail(request, signal) {
-      return new Promise((resolve, reject) => {
-        const id = newId();
-        // Its own controller, so that the listener goes with the answer and not only with the view.
-        const done = new AbortController();
-        signal.addEventListener("abort", () => settle(() => reject(signal.reason)), { signal: done.signal });
-        const settle = (how: () => void) => {
-          done.abort();
-          how();
-        };
-        const answered = (message: unknown, buffers: readonly unknown[]) => {
-          const answer = readAnswer(message);
-          if (answer?.id !== id) return;
-          settle(() => {
-            if (answer.error !== null) return reject(new Error(answer.error));
-            try {
-              resolve(parseFrame(readBytes(buffers[0])));
-            } catch (error) {
-              reject(error);
-            }
-          });
-        };
-        listen(model, "msg:custom", answered, done.signal);
-        model.send(detailMessage(id, request));
-      });
-    },
+    detail: (request, signal) => ask({ kind: "detail", request }, signal).then(parseFrame),
+    values: (request, signal) => ask({ kind: "values", request }, signal).then(parseValues),
+    ping: (signal) => ask({ kind: "ping", request: {} }, signal).then(() => {}),
   };
 }
 

@@ -30,14 +30,16 @@ export interface Local {
   readonly scene: Scene | null;
   /** Where the user moved the picture; null while all of it is shown. */
   readonly transform: Transform | null;
-  /** Which slice of what has a depth, from 0; layers with fewer show their last. */
-  readonly slice: number;
   /** The value under the pointer. */
   readonly hover: Cell | null;
   /** Full-resolution frames by channel, of what is on the screen. */
   readonly details: ReadonlyMap<number, Detail>;
+  /** Exact values of a part of a tile, of what was pointed at last. */
+  readonly exact: Exact | null;
   /** Whether a question to the kernel went unanswered. */
   readonly quiet: boolean;
+  /** What lies over the picture. */
+  readonly sheet: Sheet;
   readonly appearance: Appearance;
 }
 
@@ -46,6 +48,20 @@ export interface Detail {
   readonly tile: number;
   readonly byteLength: number;
 }
+
+/** Exact values of one plane of a tile: those of the rows and columns from `top` and `left` on. */
+export interface Exact {
+  readonly of: FrameKey;
+  readonly channel: number;
+  readonly plane: number;
+  readonly top: number;
+  readonly left: number;
+  readonly rows: number;
+  readonly columns: number;
+  readonly values: Float64Array;
+}
+
+export type Sheet = "none" | "help" | "table";
 
 export type State = Synced & Local;
 export type ViewerStore = Store<State>;
@@ -58,10 +74,11 @@ export function viewerStore(synced: Synced): ViewerStore {
     viewport: { width: 0, height: 0, ratio: 1 },
     scene: null,
     transform: null,
-    slice: 0,
     hover: null,
     details: new Map(),
+    exact: null,
     quiet: false,
+    sheet: "none",
     appearance: "light",
   });
 }

@@ -2,15 +2,18 @@
  * Every name that crosses from Python, except the inside of a frame: traits, metadata and messages. Nothing
  * that is read here is trusted to have the right type; what is missing gets a value that can be shown.
  */
-import { FEATURE_MAPS, FILTERS, PROTOCOL, type View } from "./frame.js";
+import { FEATURE_MAPS, FILTERS, type Frame, FrameError, PROTOCOL, parseFrame, type View } from "./frame.js";
 
 export const COLORMAPS = ["auto", "viridis", "magma", "inferno", "cividis", "gray", "RdBu", "PuOr"] as const;
-export const SCALES = ["channel", "layer", "symmetric"] as const;
-export const SORTS = ["index", "mean", "max", "std", "zeros"] as const;
+export const SCALES = ["channel", "layer", "symmetric", "limits"] as const;
+export const SORTS = ["index", "mean", "max", "std", "zeros", "norm", "similarity"] as const;
+/** Which tiles stay out: none, those of zeros only, those of one value only. */
+export const HIDES = ["none", "dead", "constant"] as const;
 export const THEMES = ["auto", "light", "dark"] as const;
 export type Colormap = (typeof COLORMAPS)[number];
 export type Scale = (typeof SCALES)[number];
 export type Sort = (typeof SORTS)[number];
+export type Hide = (typeof HIDES)[number];
 export type Theme = (typeof THEMES)[number];
 
 export interface Layer {
@@ -50,6 +53,8 @@ export interface ReceptiveField {
   readonly start: readonly number[];
   /** It is the whole image, wherever the value is. */
   readonly whole: boolean;
+  /** Every value's is this one, moved by the stride; else some have less than it says. */
+  readonly regular: boolean;
 }
 
 /** What the view has to say of a layer, or of the whole look (null): a short word and a sentence. */
@@ -83,9 +88,21 @@ export interface Metadata {
   readonly notesOf: ReadonlyMap<string | null, readonly Note[]>;
 }
 
+/** Where a view was moved to: CSS pixels per cell, and the cell in its middle, of so many tiles in a row. */
+export interface Place {
+  readonly k: number;
+  readonly x: number;
+  readonly y: number;
+  readonly columns: number;
+  /** Which view wrote it; empty where Python did, which all views follow. */
+  readonly by: string;
+}
+
 /** What Python and the page share. */
 export interface Synced {
   readonly metadata: Metadata;
+  /** The mean map of each layer: tile i is of layer i, by `channels`; null where there is none. */
+  readonly overview: Frame | null;
   readonly seen: Seen;
   /** A data URL of what the model saw; empty when there is none. */
   readonly picture: string;
@@ -102,6 +119,18 @@ export interface Synced {
   readonly colormap: Colormap;
   readonly scale: Scale;
   readonly sort: Sort;
+  /** The values at the ends of the colors where the scale is "limits"; null: not typed yet. */
+  readonly limits: readonly [lo: number, hi: number] | null;
+  /** Percent of the values at each end that the colors leave out. */
+  readonly clip: number;
+  readonly hide: Hide;
+  /** The channels that are shown, side by side; empty: all. */
+  readonly pinned: readonly number[];
+  /** How much of the input image shows through the maps: 0 the map alone, 1 the image alone. */
+  readonly overlay: number;
+  /** Which slice of what has a depth, from 0; layers with fewer show their last. */
+  readonly slice: number;
+  readonly place: Place | null;
   readonly theme: Theme;
   /** CSS pixels. */
   readonly height: number;
@@ -113,11 +142,30 @@ export interface Synced {
 
 /** The parts of the shared state that a person changes in the page. */
 export type Choice = Partial<
-  Pick<Synced, "layer" | "view" | "call" | "batchIndex" | "channels" | "colormap" | "scale" | "sort">
+  Pick<
+    Synced,
+    | "layer"
+    | "view"
+    | "call"
+    | "batchIndex"
+    | "channels"
+    | "colormap"
+    | "scale"
+    | "sort"
+    | "limits"
+    | "clip"
+    | "hide"
+    | "pinned"
+    | "overlay"
+    | "slice"
+    | "place"
+    | "height"
+  >
 >;
 
 const READERS: { readonly [Name in keyof Synced]: (value: unknown) => Synced[Name] } = {
   metadata: readMetadata,
+  overview: readOverview,
   seen: readSeen,
   picture: readPicture,
   thumbnails: readPicture,
@@ -125,10 +173,17 @@ const READERS: { readonly [Name in keyof Synced]: (value: unknown) => Synced[Nam
   view: (value) => oneOf([FEATURE_MAPS, FILTERS], value),
   call: index,
   batchIndex: index,
-  channels: (value) => list(value).filter((n): n is number => Number.isSafeInteger(n)),
+  channels: readChannels,
   colormap: (value) => oneOf(COLORMAPS, value),
   scale: (value) => oneOf(SCALES, value),
   sort: (value) => oneOf(SORTS, value),
+  limits: readLimits,
+  clip: (value) => Math.min(Math.max(number(value, 0), 0), 49.9),
+  hide: (value) => oneOf(HIDES, value),
+  pinned: readChannels,
+  overlay: (value) => Math.min(Math.max(number(value, 0), 0), 1),
+  slice: index,
+  place: readPlace,
   theme: (value) => oneOf(THEMES, value),
   height: (value) => Math.min(Math.max(number(value, 560), 160), 10_000),
   problem: text,
@@ -172,14 +227,32 @@ export interface DetailRequest {
   readonly factor: number;
 }
 
-export function detailMessage(id: string, request: DetailRequest): object {
-  return { id, kind: "detail", ...request };
+/** A part of one plane of a tile, by its first rows and columns and those after its last. */
+export interface ValuesRequest {
+  readonly layer: string;
+  readonly view: View;
+  readonly call: number;
+  readonly image: number;
+  readonly channel: number;
+  readonly plane: number;
+  readonly rows: readonly [start: number, stop: number];
+  readonly columns: readonly [start: number, stop: number];
+}
+
+/** What a page asks of the kernel: full resolution of channels, exact values, or only whether it is there. */
+export type Request =
+  | { readonly kind: "detail"; readonly request: DetailRequest }
+  | { readonly kind: "values"; readonly request: ValuesRequest }
+  | { readonly kind: "ping"; readonly request: Readonly<Record<string, never>> };
+
+export function requestMessage(id: string, { kind, request }: Request): object {
+  return { id, kind, ...request };
 }
 
 /** The answer to a request: its id, and the error or null; null for a message that is no such answer. */
 export function readAnswer(message: unknown): { id: string; error: string | null } | null {
   const { id, kind, error } = record(message);
-  if (kind !== "detail" || typeof id !== "string") return null;
+  if (typeof kind !== "string" || typeof id !== "string") return null;
   return { id, error: typeof error === "string" ? error : null };
 }
 
@@ -263,9 +336,43 @@ function readLayer(value: unknown): Layer {
 }
 
 function readField(value: unknown): ReceptiveField | null {
-  const { size, stride, start, whole } = record(value);
+  const { size, stride, start, whole, regular } = record(value);
   if (!Array.isArray(size)) return null;
-  return { size: numbers(size), stride: numbers(stride), start: numbers(start), whole: whole === true };
+  return {
+    size: numbers(size),
+    stride: numbers(stride),
+    start: numbers(start),
+    whole: whole === true,
+    regular: regular === true,
+  };
+}
+
+/** None where the bytes are no frame: a picture less in the list of layers is no reason to stop. */
+function readOverview(value: unknown): Frame | null {
+  const bytes = readBytes(value);
+  if (bytes.byteLength === 0) return null;
+  try {
+    return parseFrame(bytes);
+  } catch (error) {
+    if (error instanceof FrameError) return null;
+    throw error;
+  }
+}
+
+function readChannels(value: unknown): number[] {
+  return list(value).filter((n): n is number => Number.isSafeInteger(n));
+}
+
+function readLimits(value: unknown): readonly [number, number] | null {
+  const [lo, hi] = numbers(value);
+  return lo < hi ? [lo, hi] : null;
+}
+
+function readPlace(value: unknown): Place | null {
+  const { k, x, y, columns, by } = record(value);
+  const sizes = numbers([k, x, y, columns]);
+  if (sizes.length < 4 || !(sizes[0] > 0) || !(sizes[3] >= 1)) return null;
+  return { k: sizes[0], x: sizes[1], y: sizes[2], columns: Math.floor(sizes[3]), by: text(by) };
 }
 
 function readPicture(value: unknown): string {

@@ -1,8 +1,9 @@
 import { element, setText } from "../dom.js";
+import type { Source } from "../source.js";
 import { isWanted, type ViewerStore } from "../state.js";
 
 /** Which slice in depth is shown; only where there are more than one. */
-export function slicesPanel(store: ViewerStore, signal: AbortSignal): HTMLElement {
+export function slicesPanel(store: ViewerStore, source: Source, signal: AbortSignal): HTMLElement {
   const slider = element("input", {
     type: "range",
     class: "cnnvis-slider",
@@ -34,7 +35,7 @@ export function slicesPanel(store: ViewerStore, signal: AbortSignal): HTMLElemen
     setText(where, `${at + 1} of ${depth}`);
   }
 
-  slider.addEventListener("input", () => store.set({ slice: Number(slider.value) - 1 }), { signal });
+  slider.addEventListener("input", () => source.choose({ slice: Number(slider.value) - 1 }), { signal });
   // Arrows are the slider's, not the notebook's.
   slider.addEventListener("keydown", (event) => event.stopPropagation(), { signal });
   store.on(["scene", "layer", "view", "metadata"], show, signal);

@@ -18,6 +18,7 @@ const SCALE_NAMES: Record<Scale, string> = {
   channel: "each its own",
   layer: "whole layer",
   symmetric: "about zero",
+  limits: "typed limits",
 };
 const SORT_NAMES: Record<Sort, string> = {
   index: "channel",
@@ -25,6 +26,8 @@ const SORT_NAMES: Record<Sort, string> = {
   max: "maximum",
   std: "deviation",
   zeros: "zeros",
+  norm: "norm",
+  similarity: "similarity",
 };
 
 /** Characters that the badges of the headline may have. */
@@ -169,7 +172,7 @@ export function toolbarPanel(
       ),
       calls.element,
       images.element,
-      slicesPanel(store, signal),
+      slicesPanel(store, source, signal),
       colormap.field,
       scale.field,
       sort.field,

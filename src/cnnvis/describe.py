@@ -164,6 +164,7 @@ def _field(field: Any) -> dict[str, Any] | None:
         "stride": list(field.stride),
         "start": list(field.start),
         "whole": all(whole) if isinstance(whole, Sequence) else bool(whole),
+        "regular": field.regular,
     }
 
 

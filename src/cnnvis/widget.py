@@ -7,9 +7,7 @@ is the one place where an error becomes a banner in the view.
 from __future__ import annotations
 
 import contextlib
-import sys
 import threading
-import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,51 +16,33 @@ import anywidget
 import traitlets
 
 from cnnvis import bundle
+from cnnvis.answers import answer
 from cnnvis.choice import LayerChoice, unknown_layer
 from cnnvis.describe import describe, image_count, picture, seen, thumbnails
-from cnnvis.frame import FEATURE_MAPS, VIEWS, clean
+from cnnvis.frame import FEATURE_MAPS, clean
 from cnnvis.inspection import DEFAULT_MEMORY_MB, Inspection, inspect
+from cnnvis.progress import paced, said_in_a_line
+from cnnvis.view_state import VIEW_STATE, ViewState
 
 if TYPE_CHECKING:
     import torch
     from PIL import Image
     from torch import Tensor, nn
 
-COLORMAPS = ("auto", "viridis", "magma", "inferno", "cividis", "gray", "RdBu", "PuOr")
-SCALES = ("channel", "layer", "symmetric")
-SORTS = ("index", "mean", "max", "std", "zeros")
 THEMES = ("auto", "light", "dark")
 
 # all that the page may write; the rest is the kernel's
-_FROM_PAGE = {"layer", "view", "call", "batch_index", "channels", "colormap", "scale", "sort"}
+_FROM_PAGE = {*VIEW_STATE, "height"}
 # what a new look changes, in the order in which it is taken back: channels and call are a layer's
 _OF_A_LOOK = (
-    "layer", "channels", "call", "batch_index", "metadata", "seen", "picture", "thumbnails", "frame",
-    "problem",
+    "layer", "channels", "pinned", "call", "batch_index", "metadata", "seen", "picture", "thumbnails",
+    "overview", "frame", "problem",
 )  # fmt: skip
 
 _IDLE = -1.0
-_PACE = 0.1  # seconds between two words of progress
-_PATIENCE = 1.0  # seconds before a look that nobody sees says in a line how far it is
 
 
-class _Index(traitlets.Int):  # type: ignore[type-arg]
-    """A whole number that counts from 0; True and 1.0 are none."""
-
-    def validate(self, obj: Any, value: Any) -> int:
-        """The value.
-
-        Raises:
-            traitlets.TraitError: It is no int.
-        """
-        if not isinstance(value, int) or isinstance(value, bool):
-            raise traitlets.TraitError(
-                f"{self.name} is a whole number that counts from 0, got {value!r}; set an int"
-            )
-        return value
-
-
-class CNNVisWidget(anywidget.AnyWidget):
+class CNNVisWidget(ViewState, anywidget.AnyWidget):
     """Every convolution of a model, its filters and its feature maps, on one image.
 
     Args:
@@ -91,8 +71,17 @@ class CNNVisWidget(anywidget.AnyWidget):
         batch_index: Which image of the batch is shown, from 0: its maps, predictions and picture.
         channels: The channels picked by clicking, in the order of the clicks.
         colormap: One of `COLORMAPS`.
-        scale: "channel" (each tile by its own bounds), "layer" or "symmetric" (about zero).
-        sort: "index", "mean", "max", "std" or "zeros".
+        scale: "channel" (each tile by its own bounds), "layer", "symmetric" (about zero), or "limits".
+        limits: The values at the ends of the colors where the scale is "limits"; None: not given yet.
+        clip: Percent of the values that the colors leave out at each end, below 50.
+        sort: "index", "mean", "max", "std", "zeros" (share of them), "norm", or "similarity" to the
+            channel picked first.
+        hide: "none"; "dead": no tiles of zeros only; "constant": none of one value only.
+        pinned: The channels that are shown, side by side; empty: all.
+        overlay: How much of the input image shows through the maps, from 0 to 1.
+        slice: Which slice of a map with a depth is shown, from 0.
+        place: Where the view was zoomed and moved to; None: all of the layer is shown.
+        view_state: All of these as one dict, to come back to.
         progress: While a look runs: how much of it is done, from 0 to 1; else -1.
 
     Raises:
@@ -108,18 +97,11 @@ class CNNVisWidget(anywidget.AnyWidget):
     seen = traitlets.Dict().tag(sync=True)
     picture = traitlets.Bytes().tag(sync=True)
     thumbnails = traitlets.Bytes().tag(sync=True)
+    overview = traitlets.Bytes().tag(sync=True)
     frame = traitlets.Bytes().tag(sync=True)
     problem = traitlets.Unicode().tag(sync=True)
     progress = traitlets.Float(_IDLE).tag(sync=True)
 
-    layer = traitlets.Unicode().tag(sync=True)
-    view = traitlets.Enum(VIEWS, FEATURE_MAPS).tag(sync=True)
-    call = _Index().tag(sync=True)
-    batch_index = _Index().tag(sync=True)
-    channels = traitlets.List(traitlets.Int()).tag(sync=True)
-    colormap = traitlets.Enum(COLORMAPS, "auto").tag(sync=True)
-    scale = traitlets.Enum(SCALES, "channel").tag(sync=True)
-    sort = traitlets.Enum(SORTS, "index").tag(sync=True)
     theme = traitlets.Enum(THEMES, "auto").tag(sync=True)
     height = traitlets.Int(560, min=160).tag(sync=True)
 
@@ -150,7 +132,7 @@ class CNNVisWidget(anywidget.AnyWidget):
             "memory_mb": memory_mb,
             "partial": partial,
         }
-        with _said_in_a_line() as progress:
+        with said_in_a_line() as progress:
             inspection = inspect(model, image, inputs=inputs, progress=progress, **self._options)
         self._inspection: Inspection | None = inspection
         try:
@@ -237,6 +219,9 @@ class CNNVisWidget(anywidget.AnyWidget):
         with self._lock if name in _FROM_PAGE else contextlib.nullcontext():
             super().__setattr__(name, value)
 
+    def _together(self) -> Any:
+        return self.hold_sync()
+
     def set_state(self, sync_data: dict[str, Any]) -> None:
         """Takes what the page may write, one value at a time; what it may not have is sent back."""
         with self._lock:
@@ -261,7 +246,7 @@ class CNNVisWidget(anywidget.AnyWidget):
             raise traitlets.TraitError(unknown_layer(name, names))
         return name
 
-    @traitlets.validate("channels")
+    @traitlets.validate("channels", "pinned")
     def _known_channels(self, proposal: Any) -> list[int]:
         picked: list[int] = list(dict.fromkeys(proposal["value"]))
         count = self.inspection.layer(self._name()).layer.out_channels
@@ -299,7 +284,8 @@ class CNNVisWidget(anywidget.AnyWidget):
     @traitlets.observe("layer")
     def _layer_changed(self, change: Any) -> None:
         with self.hold_sync():
-            self.channels, self.call = [], 0
+            self.channels, self.pinned, self.call = [], [], 0
+            self.place = None
             self._show()
 
     @traitlets.observe("view", "call")
@@ -345,7 +331,9 @@ class CNNVisWidget(anywidget.AnyWidget):
             self.layer = clean(look.first.name)
         run = look.layer(self._name())
         count = run.layer.out_channels
-        self.channels = [each for each in self.channels if count is None or each < count]
+        for name in ("channels", "pinned"):
+            kept = [each for each in getattr(self, name) if count is None or each < count]
+            setattr(self, name, kept)
         if self.call >= run.calls:
             self.call = 0
         if self.batch_index >= image_count(look):
@@ -400,7 +388,7 @@ class CNNVisWidget(anywidget.AnyWidget):
             self.progress = min(done / total, 1.0) if total else 0.0
 
         try:
-            yield _paced(say, _PACE)
+            yield paced(say)
         finally:
             self.progress = _IDLE
 
@@ -411,69 +399,11 @@ class CNNVisWidget(anywidget.AnyWidget):
                 return
             reply = {"id": message["id"], "kind": message.get("kind")}
             try:
-                if message.get("kind") != "detail":
-                    raise ValueError(
-                        f"unknown request {message.get('kind')!r}; this kernel knows 'detail'"
-                    )
-                detail = self._detail(message)
+                content = answer(self._inspection, message, self._generation)
             except Exception as error:
-                self.send({**reply, "error": clean(str(error))})
+                self.send({**reply, "error": clean(str(error)) or type(error).__name__})
             else:
-                self.send(reply, [detail])
-
-    def _detail(self, message: dict[str, Any]) -> bytes:
-        name = next(
-            (r.name for r in self.inspection.layers if clean(r.name) == message["layer"]), ""
-        )
-        return self.inspection.frame(
-            name,
-            message["view"],
-            int(message.get("call", 0)),
-            image=int(message.get("image", 0)),
-            generation=self._generation,
-            channels=[int(channel) for channel in message["channels"]],
-        )
-
-
-@contextlib.contextmanager
-def _said_in_a_line() -> Iterator[Callable[[int, int], None]]:
-    """How far a look is, in one line that is erased at the end; a quick look says nothing.
-
-    On stderr; but a notebook paints all of stderr red, even what was erased, so there on stdout.
-    """
-    stream = sys.stdout if type(sys.stderr).__module__.startswith("ipykernel") else sys.stderr
-    width = 0
-
-    def say(done: int, total: int) -> None:
-        nonlocal width
-        text = f"cnnvis: {done} of {total} layers ran"
-        width = max(width, len(text))
-        print(f"\r{text:<{width}}", end="", file=stream, flush=True)
-
-    try:
-        yield _paced(say, _PATIENCE)
-    finally:
-        if width:
-            with contextlib.suppress(Exception):
-                print(f"\r{'':<{width}}\r", end="", file=stream, flush=True)
-
-
-def _paced(say: Callable[[int, int], None], wait: float) -> Callable[[int, int], None]:
-    """The same, first after `wait` seconds, then every `_PACE`; what goes wrong in it is left out.
-
-    It is called from within the model's forward pass, which no lost connection may end.
-    """
-    due = time.monotonic() + wait
-
-    def paced(done: int, total: int) -> None:
-        nonlocal due
-        now = time.monotonic()
-        if now >= due:
-            due = now + _PACE
-            with contextlib.suppress(Exception):
-                say(done, total)
-
-    return paced
+                self.send(reply, [] if content is None else [content])
 
 
 def _span(count: int) -> str:

@@ -70,10 +70,32 @@ MAY_IMPORT = {
         "weights",
     },
     "describe": {"_version", "inspection", "frame", "layers"},
-    "widget": {"choice", "inspection", "frame", "describe", "bundle", "report"},
+    "answers": {"frame", "inspection"},
+    "progress": set(),
+    "view_state": {"frame"},
+    "widget": {
+        "answers",
+        "bundle",
+        "choice",
+        "describe",
+        "frame",
+        "inspection",
+        "progress",
+        "report",
+        "view_state",
+    },
     "report": {"inspection", "frame", "describe", "bundle"},
 }
-WITHOUT_TORCH = {"memory", "picture", "bundle", "describe", "report", "widget"}
+WITHOUT_TORCH = {
+    "memory",
+    "picture",
+    "bundle",
+    "describe",
+    "report",
+    "widget",
+    "progress",
+    "view_state",
+}
 
 
 def imports(path: Path) -> set[str]:

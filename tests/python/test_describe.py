@@ -63,16 +63,26 @@ def test_notes_are_said_once_with_kind_and_layer() -> None:
     [
         (None, None),
         (
-            SimpleNamespace(size=(43, 43), stride=(8, 8), start=(-17, -17.5), whole=False),
-            {"size": [43, 43], "stride": [8, 8], "start": [-17, -17.5], "whole": False},
+            SimpleNamespace(
+                size=(43, 43), stride=(8, 8), start=(-17, -17.5), whole=False, regular=True
+            ),
+            {
+                "size": [43, 43],
+                "stride": [8, 8],
+                "start": [-17, -17.5],
+                "whole": False,
+                "regular": True,
+            },
         ),
         (
-            SimpleNamespace(size=(9,), stride=(1,), start=(0,), whole=(True,)),
-            {"size": [9], "stride": [1], "start": [0], "whole": True},
+            SimpleNamespace(size=(9,), stride=(1,), start=(0,), whole=(True,), regular=True),
+            {"size": [9], "stride": [1], "start": [0], "whole": True, "regular": True},
         ),
         (
-            SimpleNamespace(size=(9, 2), stride=(1, 1), start=(0, 0), whole=(True, False)),
-            {"size": [9, 2], "stride": [1, 1], "start": [0, 0], "whole": False},
+            SimpleNamespace(
+                size=(9, 2), stride=(1, 1), start=(0, 0), whole=(True, False), regular=False
+            ),
+            {"size": [9, 2], "stride": [1, 1], "start": [0, 0], "whole": False, "regular": False},
         ),
     ],
 )

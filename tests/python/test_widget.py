@@ -509,7 +509,7 @@ def test_a_first_look_that_takes_long_says_so_in_one_line_and_erases_it(
 ) -> None:
     CNNVisWidget(Slow(0.01), image_tensor()).close()
     assert capsys.readouterr() == ("", ""), "within a second nobody wonders"
-    monkeypatch.setattr("cnnvis.widget._PATIENCE", 0.1)
+    monkeypatch.setattr("cnnvis.progress._PATIENCE", 0.1)
     CNNVisWidget(Slow(0.04), image_tensor()).close()
     out, err = capsys.readouterr()
     assert out == ""
