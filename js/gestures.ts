@@ -1,6 +1,7 @@
 import { pointer, type Selection, select } from "d3-selection";
 import { type D3ZoomEvent, type ZoomBehavior, ZoomTransform, zoom } from "d3-zoom";
 import { type Cell, cellAt, positionAt } from "./layout.js";
+import { followLongPress } from "./longpress.js";
 import { focusOf } from "./scene.js";
 import { pick } from "./selection.js";
 import type { Source } from "./source.js";
@@ -76,6 +77,9 @@ export function addGestures(
     .filter((event: Event) => {
       if (store.state.scene === null) return false;
       if (event instanceof WheelEvent) return event.ctrlKey || event.metaKey || hasFocus(canvas);
+      // While all is shown, one finger scrolls the page.
+      if ("touches" in event)
+        return store.state.transform !== null || (event as TouchEvent).touches.length > 1;
       return !(event instanceof MouseEvent) || event.button === 0;
     })
     .wheelDelta((event: WheelEvent) => {
@@ -95,9 +99,12 @@ export function addGestures(
       if (sourceEvent !== null && sourceEvent.type !== "wheel") canvas.dataset.grabbed = "";
     })
     .on("zoom", ({ sourceEvent, transform }: D3ZoomEvent<HTMLCanvasElement, unknown>) => {
-      if (sourceEvent !== null) show(transform);
+      if (sourceEvent !== null && !press.isPointing) show(transform);
     })
-    .on("end", () => delete canvas.dataset.grabbed);
+    .on("end", () => {
+      delete canvas.dataset.grabbed;
+      follow();
+    });
 
   const selection: Selection<HTMLCanvasElement, unknown, null, undefined> = select<
     HTMLCanvasElement,
@@ -124,6 +131,8 @@ export function addGestures(
   const follow = () => {
     const { scene } = store.state;
     const t = currentTransform(store.state);
+    // A finger pans only what is zoomed in.
+    canvas.style.touchAction = store.state.transform === null ? "pan-y" : "none";
     if (scene === null || t === null) return;
     behavior.scaleExtent([scene.limits.fit.k, Math.max(scene.limits.kMax, scene.limits.fit.k)]);
     const held = (canvas as { __zoom?: ZoomTransform }).__zoom;
@@ -132,6 +141,7 @@ export function addGestures(
     }
   };
   store.on(["transform", "scene"], follow, signal);
+  follow();
 
   function worldAt(event: MouseEvent): Point | null {
     const t = currentTransform(store.state);
@@ -140,11 +150,12 @@ export function addGestures(
   }
 
   function hover(event: PointerEvent): void {
+    if (event.pointerType === "touch" && !press.isPointing) return;
     const { scene } = store.state;
     const point = worldAt(event);
     const isRead = scene !== null && point !== null && isWanted(scene.frame, store.state);
     const cell = isRead ? cellAt(scene.layout, point) : null;
-    if (!sameCell(cell, store.state.hover)) store.set({ hover: cell });
+    if (!sameCell(cell, store.state.hover)) store.set({ hover: cell, inCells: false });
   }
 
   let beforeClick: readonly number[] = [];
@@ -164,8 +175,14 @@ export function addGestures(
     source.choose({ channels: pick(channels, channel, event.shiftKey || event.ctrlKey || event.metaKey) });
   }
 
+  const press = followLongPress(canvas, hover, signal);
   canvas.addEventListener("pointermove", hover, { signal, passive: true });
-  canvas.addEventListener("pointerleave", () => store.set({ hover: null }), { signal });
+  // What a finger pointed at stays to be read.
+  canvas.addEventListener(
+    "pointerleave",
+    ({ pointerType }) => pointerType !== "touch" && !store.state.inCells && store.set({ hover: null }),
+    { signal },
+  );
   canvas.addEventListener("click", click, { signal });
   return { zoomBy, fit, goTo };
 }

@@ -1,68 +1,231 @@
+import { middleCell, type Step, stepCell } from "./cursor.js";
+import { FEATURE_MAPS, FILTERS } from "./frame.js";
 import type { Motion } from "./gestures.js";
-import { pickedPositions, revealing } from "./scene.js";
+import type { Go } from "./history.js";
+import { bound, type Chapter, chordOf } from "./keymap.js";
+import { cellRect, type Rect, tileRect } from "./layout.js";
+import { pickedPositions, revealing, type Scene } from "./scene.js";
+import { pickLayer } from "./selection.js";
 import type { Source } from "./source.js";
-import { isWanted, type ViewerStore } from "./state.js";
+import { currentTransform, isWanted, type Panels, type Sheet, type ViewerStore } from "./state.js";
+import { invert } from "./transform.js";
+
+/** CSS pixels of a cell that can be told from its neighbors. */
+const READABLE = 12;
+
+const ARROWS: Readonly<Record<string, Step>> = {
+  ArrowLeft: { dx: -1, dy: 0 },
+  ArrowRight: { dx: 1, dy: 0 },
+  ArrowUp: { dx: 0, dy: -1 },
+  ArrowDown: { dx: 0, dy: 1 },
+};
+
+/** What keys can do beyond the picture; each is also behind a button. */
+export interface Actions {
+  readonly motion: Motion;
+  readonly go: Go;
+  focusLayers(): void;
+  toggleFullscreen(): void;
+}
 
 /**
- * Keys of the canvas: arrows move the picked tile, + and - zoom, 0 shows all, [ and ] go through the slices in
- * depth, Escape picks nothing.
+ * What the keys of the canvas do. Arrows pick tiles; after Enter they move from cell to cell of the picked tile,
+ * until Escape.
  */
-export function addKeys(
-  canvas: HTMLCanvasElement,
-  store: ViewerStore,
-  source: Source,
-  motion: Motion,
-  signal: AbortSignal,
-): void {
-  function moveBy(offset: (columns: number) => number): void {
-    const { scene, channels } = store.state;
-    if (scene === null || !isWanted(scene.frame, store.state)) return;
-    const from = pickedPositions(scene, channels).at(-1);
-    const to = from === undefined ? 0 : from + offset(scene.layout.columns);
-    if (to >= 0 && to < scene.layout.tiles) goTo(to);
+export function keymap(store: ViewerStore, source: Source, { motion, go, ...actions }: Actions): Chapter[] {
+  /** The scene, when it is of what is wanted. */
+  function readable(): Scene | null {
+    const { scene } = store.state;
+    return scene !== null && isWanted(scene.frame, store.state) ? scene : null;
   }
 
-  function goTo(position: number): void {
-    const { scene } = store.state;
-    if (scene === null) return;
-    source.choose({ channels: [scene.frame.channels[scene.order[position]]] });
-    const t = revealing(store.state, position);
+  function show(part: Rect): void {
+    const t = revealing(store.state, part);
     if (t !== null) motion.goTo(t);
   }
 
+  function move(step: Step, extend: boolean): void {
+    if (store.state.inCells) moveCell(step);
+    else moveTile(step, extend);
+  }
+
+  function moveTile({ dx, dy }: Step, extend: boolean): void {
+    jump((scene) => {
+      const from = pickedPositions(scene, store.state.channels).at(-1);
+      return from === undefined ? 0 : from + dx + dy * scene.layout.columns;
+    }, extend);
+  }
+
+  function jump(to: (scene: Scene) => number, extend = false): void {
+    const scene = readable();
+    if (scene === null) return;
+    const position = to(scene);
+    if (position >= 0 && position < scene.layout.tiles) pickTile(scene, position, extend);
+  }
+
+  function pickTile(scene: Scene, position: number, extend = false): void {
+    const channel = scene.frame.channels[scene.order[position]];
+    const others = extend ? store.state.channels.filter((each) => each !== channel) : [];
+    source.choose({ channels: [...others, channel] });
+    show(tileRect(scene.layout, position));
+  }
+
+  /** From the picked tile to its cells, near enough to tell them apart. */
+  function enter(): void {
+    const scene = readable();
+    const t = currentTransform(store.state);
+    if (scene === null || t === null || store.state.inCells) return;
+    const position = pickedPositions(scene, store.state.channels).at(-1);
+    if (position === undefined) {
+      pickTile(scene, 0);
+      return;
+    }
+    const { viewport } = scene.limits;
+    const seen = { ...invert(t, { x: 0, y: 0 }), width: viewport.width / t.k, height: viewport.height / t.k };
+    const hover = middleCell(scene.layout, position, seen);
+    store.set({ hover, inCells: true });
+    const { x, y, width, height } = cellRect(scene.layout, hover);
+    const k = Math.max(t.k, READABLE);
+    if (k === t.k) show(cellRect(scene.layout, hover));
+    else {
+      const middle = { x: viewport.width / 2, y: viewport.height / 2 };
+      motion.goTo({ k, x: middle.x - (x + width / 2) * k, y: middle.y - (y + height / 2) * k });
+    }
+  }
+
+  function moveCell(step: Step): void {
+    const scene = readable();
+    const { hover } = store.state;
+    if (scene === null || hover === null) return;
+    const next = stepCell(scene.layout, hover, step);
+    store.set({ hover: next });
+    const channel = scene.frame.channels[scene.order[next.position]];
+    if (next.position !== hover.position) source.choose({ channels: [channel] });
+    show(cellRect(scene.layout, next));
+  }
+
+  function leave(): void {
+    if (store.state.inCells) store.set({ inCells: false, hover: null });
+    else source.choose({ channels: [] });
+  }
+
   function sliceBy(step: number): void {
-    const { scene } = store.state;
+    const scene = readable();
     if (scene === null) return;
     const { at, depth } = scene.slice;
     source.choose({ slice: Math.min(Math.max(at + step, 0), depth - 1) });
   }
 
-  const actions: Record<string, () => void> = {
-    ArrowLeft: () => moveBy(() => -1),
-    ArrowRight: () => moveBy(() => 1),
-    ArrowUp: () => moveBy((columns) => -columns),
-    ArrowDown: () => moveBy((columns) => columns),
-    Home: () => goTo(0),
-    End: () => goTo((store.state.scene?.layout.tiles ?? 1) - 1),
-    Escape: () => source.choose({ channels: [] }),
-    "+": () => motion.zoomBy(1.5),
-    "=": () => motion.zoomBy(1.5),
-    "-": () => motion.zoomBy(1 / 1.5),
-    "0": () => motion.fit(),
-    "[": () => sliceBy(-1),
-    "]": () => sliceBy(1),
-  };
+  function layerBy(step: number): void {
+    const { metadata, layer } = store.state;
+    const next = metadata.layers[metadata.layers.findIndex(({ name }) => name === layer) + step];
+    if (next !== undefined) source.choose(pickLayer(next.name));
+  }
 
+  function turn(): void {
+    source.choose({ view: store.state.view === FILTERS ? FEATURE_MAPS : FILTERS });
+  }
+
+  function fold(panel: keyof Panels): void {
+    const { panels } = store.state;
+    store.set({ panels: { ...panels, [panel]: !panels[panel] } });
+  }
+
+  function compare(): void {
+    const { channels, pinned } = store.state;
+    source.choose({ pinned: pinned.length > 0 ? [] : channels.slice() });
+  }
+
+  const open = (sheet: Sheet) => () => store.set({ sheet });
+  const arrows = (prefix: string, extend: boolean) =>
+    Object.fromEntries(
+      Object.entries(ARROWS).map(([key, step]) => [`${prefix}${key}`, () => move(step, extend)]),
+    );
+  return [
+    {
+      title: "Pick",
+      bindings: [
+        { keys: "← → ↑ ↓", what: "the next tile, or the next cell", on: arrows("", false) },
+        { keys: "Shift + ← → ↑ ↓", what: "one tile more", on: arrows("Shift+", true) },
+        {
+          keys: "Home, End",
+          what: "the first tile, the last",
+          on: {
+            Home: () => jump(() => 0),
+            End: () => jump(({ layout }) => layout.tiles - 1),
+          },
+        },
+        { keys: "Enter", what: "into the cells of the picked tile", on: { Enter: enter } },
+        { keys: "Esc", what: "out of the cells, then pick nothing", on: { Escape: leave } },
+      ],
+    },
+    {
+      title: "Zoom",
+      bindings: [
+        {
+          keys: "+ −",
+          what: "in, out",
+          on: {
+            "+": () => motion.zoomBy(1.5),
+            "=": () => motion.zoomBy(1.5),
+            "-": () => motion.zoomBy(1 / 1.5),
+          },
+        },
+        { keys: "0", what: "show all", on: { "0": () => motion.fit() } },
+        { keys: "Ctrl or Cmd + wheel, pinch", what: "about the pointer", on: {} },
+        { keys: "Double click", what: "in; with Shift, out", on: {} },
+      ],
+    },
+    {
+      title: "Go",
+      bindings: [
+        {
+          keys: "Page Up, Page Down",
+          what: "the layer before, the next",
+          on: { PageUp: () => layerBy(-1), PageDown: () => layerBy(1) },
+        },
+        { keys: "v", what: "from a filter to its map, and back", on: { v: turn } },
+        {
+          keys: "[ ]",
+          what: "the slice before, the next",
+          on: { "[": () => sliceBy(-1), "]": () => sliceBy(1) },
+        },
+        {
+          keys: "Alt + ← →",
+          what: "back and forward in what was looked at",
+          on: { "Alt+ArrowLeft": () => go(-1), "Alt+ArrowRight": () => go(1) },
+        },
+      ],
+    },
+    {
+      title: "See",
+      bindings: [
+        { keys: "c", what: "only the picked tiles, side by side; all", on: { c: compare } },
+        { keys: "t", what: "the values of a tile as a table", on: { t: open("table") } },
+        {
+          keys: "l, i",
+          what: "the layers, the inspector",
+          on: { l: () => fold("layers"), i: () => fold("inspector") },
+        },
+        { keys: "/", what: "find a layer", on: { "/": actions.focusLayers } },
+        { keys: "f", what: "full screen", on: { f: actions.toggleFullscreen } },
+        { keys: "?", what: "these keys", on: { "?": open("help") } },
+      ],
+    },
+  ];
+}
+
+/** Runs what is bound to the keys that go to the canvas, and keeps these from the notebook. */
+export function addKeys(canvas: HTMLCanvasElement, chapters: readonly Chapter[], signal: AbortSignal): void {
+  const runs = bound(chapters);
   canvas.addEventListener(
     "keydown",
     (event) => {
-      // Many keyboards have brackets on AltGr, which comes as Ctrl with Alt.
-      const bracket = event.key === "[" || event.key === "]";
-      if (!bracket && (event.ctrlKey || event.metaKey || event.altKey)) return;
-      if (!Object.hasOwn(actions, event.key)) return;
+      const run = runs.get(chordOf(event));
+      if (run === undefined) return;
       event.preventDefault();
       event.stopPropagation();
-      actions[event.key]();
+      run();
     },
     { signal },
   );

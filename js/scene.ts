@@ -1,12 +1,13 @@
 import type { Look } from "./atlas.js";
 import { resolveColormap } from "./colormaps.js";
 import { FILTERS, type Frame } from "./frame.js";
-import { type Arrangement, arrange, type Layout, tileRect } from "./layout.js";
+import { type Arrangement, arrange, type Layout, type Rect, tileRect } from "./layout.js";
 import { order, positions } from "./order.js";
+import { transformAt } from "./place.js";
 import { layerRange, sharedRange } from "./ranges.js";
 import { type Slice, sliced } from "./slice.js";
 import type { State, Viewport } from "./state.js";
-import { areColorFilters, currentTransform, sliceOf } from "./state.js";
+import { areColorFilters, currentTransform, isWanted, sliceOf } from "./state.js";
 import { apply, clamp, fitting, invert, type Limits, type Point, type Transform } from "./transform.js";
 
 /** CSS pixels around the picture when all of it is shown. */
@@ -27,22 +28,23 @@ export interface Scene {
 }
 
 /** The scene for a state, and the transform that keeps the user's place in it. */
-export function nextScene(state: Readonly<State>): { scene: Scene | null; transform: Transform | null } {
-  const { frame, viewport, sort, scene: last, transform } = state;
+export function nextScene(state: Readonly<State>): Pick<State, "scene" | "transform" | "arriving"> {
+  const { frame, viewport, sort, scene: last, transform, arriving } = state;
   if (frame === null || frame.tiles === 0 || !(viewport.width > 0 && viewport.height > 0)) {
-    return { scene: null, transform: last === null ? transform : null };
+    return { scene: null, transform: last === null ? transform : null, arriving };
   }
   const slice = sliceOf(frame, state);
   const arrangement = arrangementOf(frame, slice, state);
   // Who has zoomed in looks at a tile, not at the whole: then its neighbors stay where they are.
   const stays = last !== null && transform !== null && isSamePlace(last.frame, frame);
+  const arrives = arriving !== null && isWanted(frame, state) ? arriving : null;
   const layout = arrange(
     sliced(frame.shape, slice),
     frame.tiles,
     frame.factor,
     arrangement,
     viewport,
-    stays ? last.layout.columns : undefined,
+    arrives?.columns || (stays ? last.layout.columns : undefined),
   );
   const limits: Limits = {
     fit: fitting(layout.world, viewport, PADDING, LARGEST_CELL),
@@ -51,7 +53,9 @@ export function nextScene(state: Readonly<State>): { scene: Scene | null; transf
   };
   const order_ = order(frame, sort);
   const scene = { frame, arrangement, slice, layout, order: order_, positions: positions(order_), limits };
-  return { scene, transform: stays ? recenter(transform, last.limits.viewport as Viewport, limits) : null };
+  if (arrives !== null) return { scene, transform: transformAt(arrives, limits), arriving: null };
+  const moved = stays ? recenter(transform, last.limits.viewport as Viewport, limits) : null;
+  return { scene, transform: moved, arriving };
 }
 
 export function lookOf({ frame, arrangement, slice }: Scene, { colormap, scale }: Readonly<State>): Look {
@@ -72,15 +76,14 @@ export function pickedPositions({ frame, positions }: Scene, channels: readonly 
   });
 }
 
-/** The transform with the tile at `position` moved into view, by no more than it takes. */
-export function revealing(state: Readonly<State>, position: number): Transform | null {
+/** The transform with a part of the world moved into view, by no more than it takes. */
+export function revealing(state: Readonly<State>, part: Rect): Transform | null {
   const { scene } = state;
   const t = currentTransform(state);
   if (scene === null || t === null) return null;
-  const tile = tileRect(scene.layout, position);
   const { viewport } = scene.limits;
-  const x = t.x + shift(tile.x * t.k + t.x, tile.width * t.k, viewport.width);
-  const y = t.y + shift(tile.y * t.k + t.y, tile.height * t.k, viewport.height);
+  const x = t.x + shift(part.x * t.k + t.x, part.width * t.k, viewport.width);
+  const y = t.y + shift(part.y * t.k + t.y, part.height * t.k, viewport.height);
   return clamp({ k: t.k, x, y }, scene.limits);
 }
 

@@ -5,8 +5,9 @@ import { depthOf, type Slice } from "./slice.js";
 import type { Source } from "./source.js";
 import { Store } from "./store.js";
 import type { Appearance } from "./theme.js";
+import type { Trail } from "./trail.js";
 import type { Transform } from "./transform.js";
-import type { Layer, Synced } from "./wire.js";
+import type { Layer, Place, Synced } from "./wire.js";
 
 export type Status =
   | { readonly kind: "loading" }
@@ -40,6 +41,13 @@ export interface Local {
   readonly quiet: boolean;
   /** What lies over the picture. */
   readonly sheet: Sheet;
+  /** Where the view is to go as soon as the frame that is wanted is there. */
+  readonly arriving: Place | null;
+  /** What was looked at before, and after going back. */
+  readonly trail: Trail;
+  /** Whether the keys move the cell under the cursor, and not the picked tile. */
+  readonly inCells: boolean;
+  readonly panels: Panels;
   readonly appearance: Appearance;
 }
 
@@ -63,6 +71,12 @@ export interface Exact {
 
 export type Sheet = "none" | "help" | "table";
 
+/** Which panels are shown beside the picture. */
+export interface Panels {
+  readonly layers: boolean;
+  readonly inspector: boolean;
+}
+
 export type State = Synced & Local;
 export type ViewerStore = Store<State>;
 
@@ -79,6 +93,10 @@ export function viewerStore(synced: Synced): ViewerStore {
     exact: null,
     quiet: false,
     sheet: "none",
+    arriving: synced.place,
+    trail: { visits: [], at: -1 },
+    inCells: false,
+    panels: { layers: true, inspector: true },
     appearance: "light",
   });
 }

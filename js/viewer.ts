@@ -4,13 +4,17 @@ import { element } from "./dom.js";
 import { feed } from "./feed.js";
 import { FILTERS } from "./frame.js";
 import { addGestures } from "./gestures.js";
-import { addKeys, suppressShortcuts } from "./keys.js";
+import { followHistory } from "./history.js";
+import { type Actions, addKeys, keymap, suppressShortcuts } from "./keys.js";
+import { helpPanel } from "./panels/help.js";
 import { inspectorPanel } from "./panels/inspector.js";
 import { layersPanel } from "./panels/layers.js";
 import { legendPanel } from "./panels/legend.js";
 import { bannerPanel, messagePanel, quietPanel } from "./panels/notice.js";
 import { progressPanel } from "./panels/progress.js";
 import { readoutPanel } from "./panels/readout.js";
+import { sizerPanel } from "./panels/sizer.js";
+import { spokenPanel } from "./panels/spoken.js";
 import { toolbarPanel } from "./panels/toolbar.js";
 import { nextScene } from "./scene.js";
 import type { Source } from "./source.js";
@@ -34,7 +38,7 @@ export function mountViewer({ root, store, source, signal, fill = false }: Viewe
 
   // Before all that shows a scene, so that no panel sees a frame without the scene that belongs to it.
   store.on(
-    ["frame", "sort", "viewport", "metadata", "slice"],
+    ["frame", "sort", "viewport", "metadata", "slice", "arriving"],
     () => store.set(nextScene(store.state)),
     signal,
   );
@@ -42,44 +46,57 @@ export function mountViewer({ root, store, source, signal, fill = false }: Viewe
   const canvas = createCanvas(store, signal);
   canvas.tabIndex = 0;
   canvas.setAttribute("role", "application");
-  const motion = addGestures(canvas, store, source, signal);
-  addKeys(canvas, store, source, motion, signal);
+  const actions: Actions = {
+    motion: addGestures(canvas, store, source, signal),
+    go: followHistory(store, source, signal),
+    focusLayers() {
+      store.set({ panels: { ...store.state.panels, layers: true } });
+      root.querySelector<HTMLElement>(".cnnvis-filter")?.focus({ preventScroll: true });
+    },
+    toggleFullscreen: () => toggleFullscreen(root),
+  };
+  const keys = keymap(store, source, actions);
+  addKeys(canvas, keys, signal);
   suppressShortcuts(root, signal);
 
-  root.replaceChildren(
+  const app = element(
+    "div",
+    { class: "cnnvis-app" },
+    bannerPanel(store, signal),
+    layersPanel(store, source, signal),
+    inspectorPanel(store, source, signal),
     element(
-      "div",
-      { class: "cnnvis-app" },
-      bannerPanel(store, signal),
-      layersPanel(store, source, signal),
-      inspectorPanel(store, source, signal),
+      "section",
+      { class: "cnnvis-main", "aria-label": "Layer" },
+      toolbarPanel(store, source, actions, signal),
       element(
-        "section",
-        { class: "cnnvis-main", "aria-label": "Layer" },
-        toolbarPanel(store, source, motion, signal),
-        element(
-          "div",
-          { class: "cnnvis-stage" },
-          canvas,
-          element("div", { class: "cnnvis-progress", "aria-hidden": "true" }),
-          progressPanel(store, signal),
-          messagePanel(store, signal),
-          quietPanel(store, signal),
-        ),
-        element("footer", { class: "cnnvis-foot" }, readoutPanel(store, signal), legendPanel(store, signal)),
+        "div",
+        { class: "cnnvis-stage" },
+        canvas,
+        element("div", { class: "cnnvis-progress", "aria-hidden": "true" }),
+        progressPanel(store, signal),
+        messagePanel(store, signal),
+        quietPanel(store, signal),
+        helpPanel(store, keys, signal),
       ),
+      element("footer", { class: "cnnvis-foot" }, readoutPanel(store, signal), legendPanel(store, signal)),
     ),
   );
+  root.replaceChildren(app, ...(fill ? [] : [sizerPanel(store, source, signal)]), spokenPanel(store, signal));
 
   const nameCanvas = () => {
     const layer = currentLayer(store.state);
     const what = store.state.view === FILTERS ? "Filters" : "Feature maps";
     canvas.setAttribute(
       "aria-label",
-      `${what} of ${layer?.name ?? "no layer"}. Arrow keys pick, plus and minus zoom, 0 shows all.`,
+      `${what} of ${layer?.name ?? "no layer"}. Arrow keys pick a tile, Enter goes into its cells, question mark lists all keys.`,
     );
   };
   const size = () => root.style.setProperty("--cnnvis-height", `${store.state.height}px`);
+  const fold = () => {
+    app.toggleAttribute("data-no-layers", !store.state.panels.layers);
+    app.toggleAttribute("data-no-inspector", !store.state.panels.inspector);
+  };
   const theme = followTheme(
     () => store.state.theme,
     (appearance) => {
@@ -90,10 +107,17 @@ export function mountViewer({ root, store, source, signal, fill = false }: Viewe
   );
   store.on(["theme"], theme, signal);
   store.on(["height"], size, signal);
+  store.on(["panels"], fold, signal);
   store.on(["layer", "view", "metadata"], nameCanvas, signal);
   size();
   nameCanvas();
   feed(store, source, signal);
   followDetail(store, source, signal);
   signal.addEventListener("abort", () => root.replaceChildren(), { once: true });
+}
+
+function toggleFullscreen(root: HTMLElement): void {
+  // A host may refuse it; then all stays as it is.
+  const done = document.fullscreenElement === null ? root.requestFullscreen?.() : document.exitFullscreen();
+  done?.catch(() => {});
 }

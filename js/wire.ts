@@ -88,7 +88,7 @@ export interface Metadata {
   readonly notesOf: ReadonlyMap<string | null, readonly Note[]>;
 }
 
-/** Where a view was moved to: CSS pixels per cell, and the cell in its middle, of so many tiles in a row. */
+/** Where a view was moved to: CSS pixels per cell, the cell in its middle, and tiles in a row; 0: it shows all. */
 export interface Place {
   readonly k: number;
   readonly x: number;
@@ -371,7 +371,7 @@ function readLimits(value: unknown): readonly [number, number] | null {
 function readPlace(value: unknown): Place | null {
   const { k, x, y, columns, by } = record(value);
   const sizes = numbers([k, x, y, columns]);
-  if (sizes.length < 4 || !(sizes[0] > 0) || !(sizes[3] >= 1)) return null;
+  if (sizes.length < 4 || !(sizes[0] > 0) || !(sizes[3] >= 0)) return null;
   return { k: sizes[0], x: sizes[1], y: sizes[2], columns: Math.floor(sizes[3]), by: text(by) };
 }
 

@@ -2,11 +2,10 @@ import { placeText, tileWord, valueText } from "../describe.js";
 import { element, setText } from "../dom.js";
 import { currentLayer, isWanted, type ViewerStore } from "../state.js";
 
-/** The value under the pointer, in a line that is always there; and the picked channels for who listens. */
+/** The value under the pointer, in a line that is always there. */
 export function readoutPanel(store: ViewerStore, signal: AbortSignal): HTMLElement {
   const place = element("span", { class: "cnnvis-place" });
   const value = element("span", { class: "cnnvis-value" });
-  const spoken = element("span", { class: "cnnvis-spoken", "aria-live": "polite" });
 
   function show(): void {
     const { state } = store;
@@ -21,19 +20,13 @@ export function readoutPanel(store: ViewerStore, signal: AbortSignal): HTMLEleme
     }
   }
 
-  function speak(): void {
-    const { channels, view } = store.state;
-    setText(spoken, channels.length === 0 ? "" : `Picked: ${tileWord(view)} ${channels.join(", ")}`);
-  }
-
   store.on(
     ["scene", "hover", "details", "channels", "layer", "view", "call", "batchIndex", "metadata"],
     show,
     signal,
   );
-  store.on(["channels", "view"], speak, signal);
   show();
-  return element("div", { class: "cnnvis-readout" }, place, value, spoken);
+  return element("div", { class: "cnnvis-readout" }, place, value);
 }
 
 function idleText(view: Parameters<typeof tileWord>[0], channels: readonly number[]): string {

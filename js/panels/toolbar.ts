@@ -2,13 +2,14 @@ import { badgesOf } from "../badges.js";
 import { blockText, callText, layerText, tileWord } from "../describe.js";
 import { element, setText } from "../dom.js";
 import { FEATURE_MAPS, FILTERS, type View } from "../frame.js";
-import type { Motion } from "../gestures.js";
+import type { Actions } from "../keys.js";
 import type { Source } from "../source.js";
 import { bestOf, currentLayer, isHeld, isWanted, type ViewerStore } from "../state.js";
 import { COLORMAPS, type Colormap, SCALES, type Scale, SORTS, type Sort } from "../wire.js";
 import { badgeElements } from "./badge.js";
 import { slicesPanel } from "./slices.js";
 import { createStepper } from "./stepper.js";
+import { toolsPanel } from "./tools.js";
 
 const VIEWS: readonly (readonly [View, string])[] = [
   [FEATURE_MAPS, "Feature maps"],
@@ -37,7 +38,7 @@ const ROOM = 22;
 export function toolbarPanel(
   store: ViewerStore,
   source: Source,
-  motion: Motion,
+  actions: Actions,
   signal: AbortSignal,
 ): HTMLElement {
   const name = element("h2", { class: "cnnvis-title" });
@@ -142,26 +143,11 @@ export function toolbarPanel(
   showChoices();
   showFrame();
 
-  const tool = (label: string, title: string, act: () => void) => {
-    const button = element(
-      "button",
-      { type: "button", class: "cnnvis-tool", title, "aria-label": title },
-      label,
-    );
-    button.addEventListener("click", act, { signal });
-    return button;
-  };
   return element(
     "header",
     { class: "cnnvis-head" },
     element("div", { class: "cnnvis-headline" }, name, badges, facts),
-    element(
-      "div",
-      { class: "cnnvis-tools", role: "group", "aria-label": "Zoom" },
-      tool("−", "Zoom out (key -)", () => motion.zoomBy(1 / 1.5)),
-      tool("Fit", "Show all (key 0)", () => motion.fit()),
-      tool("+", "Zoom in (key +)", () => motion.zoomBy(1.5)),
-    ),
+    toolsPanel(store, actions, signal),
     element(
       "div",
       { class: "cnnvis-bar", role: "toolbar", "aria-label": "View" },

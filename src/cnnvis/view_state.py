@@ -16,6 +16,7 @@ SORTS = ("index", "mean", "max", "std", "zeros", "norm", "similarity")
 HIDES = ("none", "dead", "constant")
 
 _PLACE = ("k", "x", "y", "columns")
+_ALL = {"k": 1.0, "x": 0.0, "y": 0.0, "columns": 0}
 
 
 class Index(traitlets.Int):  # type: ignore[type-arg]
@@ -63,7 +64,8 @@ class ViewState(traitlets.HasTraits):
         """
         state = {name: getattr(self, name) for name in VIEW_STATE}
         if self.place is not None:
-            state["place"] = {name: self.place[name] for name in _PLACE}
+            is_moved = self.place["columns"] > 0
+            state["place"] = {name: self.place[name] for name in _PLACE} if is_moved else None
         return {
             name: list(value) if isinstance(value, list | tuple) else value
             for name, value in state.items()
@@ -89,7 +91,9 @@ class ViewState(traitlets.HasTraits):
             # in this order: call and channels are those of a layer
             for name in VIEW_STATE:
                 if name in state:
-                    setattr(self, name, state[name])
+                    value = state[name]
+                    # views stay where they are when nothing is said: so it is said that all is shown
+                    setattr(self, name, _ALL if name == "place" and value is None else value)
 
     def _together(self) -> Any:
         """What makes several changes one message."""
@@ -146,7 +150,7 @@ class ViewState(traitlets.HasTraits):
             isinstance(value, Mapping)
             and all(_is_number(value.get(name)) for name in _PLACE)
             and value["k"] > 0
-            and value["columns"] >= 1
+            and value["columns"] >= 0
         ):
             raise traitlets.TraitError(
                 f"place is where a view was moved to, a part of view_state, or None; got {value!r}"

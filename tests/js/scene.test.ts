@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { placeText, valueText } from "../../js/describe.js";
 import { followDetail } from "../../js/detail.js";
 import { FEATURE_MAPS, FILTERS, type Frame, type View } from "../../js/frame.js";
+import { tileRect } from "../../js/layout.js";
 import { nextScene, pickedPositions, revealing } from "../../js/scene.js";
 import type { Source } from "../../js/source.js";
 import { currentLayer, currentTransform, type ViewerStore, viewerStore } from "../../js/state.js";
@@ -89,10 +90,12 @@ describe("a scene", () => {
 
   it("brings a picked tile into view, and leaves one that is in view where it is", () => {
     const store = showing(plainFrame(FEATURE_MAPS, [40, 1, 8, 8]));
-    expect(revealing(store.state, 39)?.k).toBeCloseTo(currentTransform(store.state)?.k ?? 0);
+    const reveal = (position: number) =>
+      store.state.scene && revealing(store.state, tileRect(store.state.scene.layout, position));
+    expect(reveal(39)?.k).toBeCloseTo(currentTransform(store.state)?.k ?? 0);
     store.set({ transform: { k: 20, x: 14, y: 14 } });
-    expect(revealing(store.state, 0)).toEqual(store.state.transform);
-    expect(revealing(store.state, 39)?.y).toBeLessThan(0);
+    expect(reveal(0)).toEqual(store.state.transform);
+    expect(reveal(39)?.y).toBeLessThan(0);
     if (store.state.scene !== null) expect(pickedPositions(store.state.scene, [39, 99])).toEqual([39]);
   });
 });

@@ -1,0 +1,73 @@
+import { isSamePlace, placeOf } from "./place.js";
+import type { Source } from "./source.js";
+import { type ViewerStore, wanted } from "./state.js";
+import { isAt, present, revise, step, visit } from "./trail.js";
+
+/** Milliseconds that the picture must rest before the kernel is told where it is. */
+const REST = 250;
+
+/** Goes so many steps through what was looked at; nothing where there are not as many. */
+export type Go = (by: number) => void;
+
+/**
+ * Keeps the trail of what this view showed, and the shared place of the view that was moved last. A place that
+ * Python sets is gone to; one that another view of the same widget wrote is its own.
+ */
+export function followHistory(store: ViewerStore, source: Source, signal: AbortSignal): Go {
+  const [id] = crypto.getRandomValues(new Uint32Array(1));
+  const me = id.toString(36);
+  let resting: ReturnType<typeof setTimeout> | undefined;
+
+  function record(): void {
+    const { trail, channels, pinned } = store.state;
+    const key = wanted(store.state);
+    if (!isAt(trail, key)) store.set({ trail: visit(trail, { key, channels, pinned, place: null }) });
+  }
+
+  /** What is known of the place that is being looked at, for when it is come back to. */
+  function note(): void {
+    const { trail, channels, pinned } = store.state;
+    if (!isAt(trail, wanted(store.state))) return;
+    const here = present(trail);
+    const place = store.state.transform === null ? null : placeOf(store.state, "");
+    if (here === null || (here.channels === channels && here.pinned === pinned && here.place === place))
+      return;
+    store.set({ trail: revise(trail, { channels, pinned, place }) });
+  }
+
+  function share(): void {
+    clearTimeout(resting);
+    resting = setTimeout(() => {
+      const { place: shared, arriving, transform } = store.state;
+      const place = placeOf(store.state, me);
+      if (place === null || arriving !== null) return;
+      // Who says nothing, shows all.
+      const isKnown = shared === null ? transform === null : isSamePlace(place, shared);
+      if (!isKnown) source.choose({ place });
+    }, REST);
+  }
+
+  function arrive(): void {
+    const { place } = store.state;
+    if (place === null || place.by !== "") return;
+    store.set({ arriving: place });
+  }
+
+  store.on(["layer", "view", "call", "batchIndex"], record, signal);
+  store.on(["channels", "pinned", "transform"], note, signal);
+  store.on(["transform", "scene"], share, signal);
+  store.on(["place"], arrive, signal);
+  signal.addEventListener("abort", () => clearTimeout(resting), { once: true });
+  record();
+
+  return (by) => {
+    const trail = step(store.state.trail, by);
+    const there = trail === null ? null : present(trail);
+    if (trail === null || there === null) return;
+    // First the trail: so that what follows is no new visit.
+    store.set({ trail, arriving: there.place });
+    const { layer, view, call, image } = there.key;
+    const { channels, pinned } = there;
+    source.choose({ layer, view, call, batchIndex: image, channels, pinned, place: null });
+  };
+}

@@ -1,0 +1,37 @@
+import { element } from "../dom.js";
+import type { Chapter } from "../keymap.js";
+import type { ViewerStore } from "../state.js";
+import { sheetPanel } from "./sheet.js";
+
+/** The sheet of keys. */
+export function helpPanel(
+  store: ViewerStore,
+  chapters: readonly Chapter[],
+  signal: AbortSignal,
+): HTMLElement {
+  const columns = chapters.map(({ title, bindings }) =>
+    element(
+      "section",
+      {},
+      element("h3", {}, title),
+      element(
+        "dl",
+        {},
+        ...bindings.map(({ keys, what }) =>
+          element("div", {}, element("dt", {}, keys), element("dd", {}, what)),
+        ),
+      ),
+    ),
+  );
+  return sheetPanel(
+    store,
+    { sheet: "help", title: "Keys" },
+    signal,
+    element("div", { class: "cnnvis-keys" }, ...columns),
+    element(
+      "p",
+      { class: "cnnvis-note" },
+      "Keys go to the picture while it has the focus: click it, or Tab to it.",
+    ),
+  );
+}

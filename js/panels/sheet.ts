@@ -1,0 +1,69 @@
+import { element } from "../dom.js";
+import type { Sheet, ViewerStore } from "../state.js";
+
+/**
+ * A sheet over the picture, shown while the store's `sheet` says so. It takes the focus, keeps it, and gives it
+ * back to the picture when it is closed.
+ */
+export function sheetPanel(
+  store: ViewerStore,
+  { sheet, title }: { sheet: Sheet; title: string },
+  signal: AbortSignal,
+  ...content: HTMLElement[]
+): HTMLElement {
+  const close = element("button", { type: "button", class: "cnnvis-tool", "aria-label": "Close" }, "✕");
+  const panel = element(
+    "div",
+    {
+      class: `cnnvis-sheet cnnvis-sheet-${sheet}`,
+      role: "dialog",
+      "aria-label": title,
+      tabindex: -1,
+      hidden: true,
+    },
+    element("header", {}, element("h2", {}, title), close),
+    element("div", { class: "cnnvis-sheet-body", tabindex: 0 }, ...content),
+  );
+
+  const shut = () => store.set({ sheet: "none" });
+  close.addEventListener("click", shut, { signal });
+  panel.addEventListener(
+    "keydown",
+    (event) => {
+      // No key of a sheet is the notebook's.
+      event.stopPropagation();
+      if (event.key === "Escape") {
+        event.preventDefault();
+        shut();
+      }
+      if (event.key === "Tab") keepFocus(event, panel);
+    },
+    { signal },
+  );
+
+  let wasOpen = false;
+  const show = () => {
+    const isOpen = store.state.sheet === sheet;
+    panel.hidden = !isOpen;
+    if (isOpen === wasOpen) return;
+    wasOpen = isOpen;
+    if (isOpen) panel.focus({ preventScroll: true });
+    else if (store.state.sheet === "none") {
+      panel.closest(".cnnvis")?.querySelector<HTMLElement>(".cnnvis-canvas")?.focus({ preventScroll: true });
+    }
+  };
+  store.on(["sheet"], show, signal);
+  return panel;
+}
+
+/** Tab goes around in the panel. */
+function keepFocus(event: KeyboardEvent, panel: HTMLElement): void {
+  const stops = [...panel.querySelectorAll<HTMLElement>("button, select, input, [tabindex='0']")].filter(
+    (stop) => !stop.hasAttribute("disabled") && stop.offsetParent !== null,
+  );
+  const [first, last] = [stops[0], stops[stops.length - 1]];
+  const isFirst = event.target === first || event.target === panel;
+  if (event.shiftKey ? !isFirst : event.target !== last) return;
+  event.preventDefault();
+  (event.shiftKey ? last : first)?.focus();
+}

@@ -1,0 +1,63 @@
+import { element } from "../dom.js";
+import type { Actions } from "../keys.js";
+import type { Panels, ViewerStore } from "../state.js";
+import { step } from "../trail.js";
+
+/** The buttons at the right of the headline: back and forward, zoom, panels, full screen, keys. */
+export function toolsPanel(store: ViewerStore, actions: Actions, signal: AbortSignal): HTMLElement {
+  const { motion, go } = actions;
+
+  const tool = (glyph: string, title: string, run: () => void) => {
+    const button = element(
+      "button",
+      { type: "button", class: "cnnvis-tool", title, "aria-label": title },
+      glyph,
+    );
+    button.addEventListener("click", run, { signal });
+    return button;
+  };
+  const group = (name: string, ...buttons: HTMLElement[]) =>
+    element("div", { class: "cnnvis-tools", role: "group", "aria-label": name }, ...buttons);
+
+  const back = tool("←", "Back (Alt + ←)", () => go(-1));
+  const forward = tool("→", "Forward (Alt + →)", () => go(1));
+  const showTrail = () => {
+    back.disabled = step(store.state.trail, -1) === null;
+    forward.disabled = step(store.state.trail, 1) === null;
+  };
+  store.on(["trail"], showTrail, signal);
+  showTrail();
+
+  const fold = (panel: keyof Panels, glyph: string, title: string) => {
+    const button = tool(glyph, title, () => {
+      const { panels } = store.state;
+      store.set({ panels: { ...panels, [panel]: !panels[panel] } });
+    });
+    const show = () => button.setAttribute("aria-pressed", String(store.state.panels[panel]));
+    store.on(["panels"], show, signal);
+    show();
+    return button;
+  };
+
+  const full = tool("⤢", "Full screen (f)", actions.toggleFullscreen);
+  full.hidden = !document.fullscreenEnabled;
+
+  return element(
+    "div",
+    { class: "cnnvis-toolsets" },
+    group("History", back, forward),
+    group(
+      "Zoom",
+      tool("−", "Zoom out (-)", () => motion.zoomBy(1 / 1.5)),
+      tool("Fit", "Show all (0)", () => motion.fit()),
+      tool("+", "Zoom in (+)", () => motion.zoomBy(1.5)),
+    ),
+    group(
+      "View",
+      fold("layers", "☰", "Layers (l)"),
+      fold("inspector", "◧", "Inspector (i)"),
+      full,
+      tool("?", "Keys (?)", () => store.set({ sheet: "help" })),
+    ),
+  );
+}
