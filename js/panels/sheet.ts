@@ -47,7 +47,7 @@ export function sheetPanel(
     panel.hidden = !isOpen;
     if (isOpen === wasOpen) return;
     wasOpen = isOpen;
-    if (isOpen) panel.focus({ preventScroll: true });
+    if (isOpen) close.focus({ preventScroll: true });
     else if (store.state.sheet === "none") {
       panel.closest(".cnnvis")?.querySelector<HTMLElement>(".cnnvis-canvas")?.focus({ preventScroll: true });
     }
@@ -62,8 +62,7 @@ function keepFocus(event: KeyboardEvent, panel: HTMLElement): void {
     (stop) => !stop.hasAttribute("disabled") && stop.offsetParent !== null,
   );
   const [first, last] = [stops[0], stops[stops.length - 1]];
-  const isFirst = event.target === first || event.target === panel;
-  if (event.shiftKey ? !isFirst : event.target !== last) return;
+  if (event.target !== (event.shiftKey ? first : last)) return;
   event.preventDefault();
   (event.shiftKey ? last : first)?.focus();
 }
