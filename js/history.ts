@@ -1,3 +1,4 @@
+import { keyOf } from "./frame.js";
 import { isSamePlace, placeOf } from "./place.js";
 import type { Source } from "./source.js";
 import { type ViewerStore, wanted } from "./state.js";
@@ -50,7 +51,10 @@ export function followHistory(store: ViewerStore, source: Source, signal: AbortS
   function arrive(): void {
     const { place } = store.state;
     if (place === null || place.by !== "") return;
-    store.set({ arriving: place });
+    // What Python sets together comes as one change after the other: the place is one of the last layer of them.
+    queueMicrotask(
+      () => !signal.aborted && store.set({ arriving: { place, key: keyOf(wanted(store.state)) } }),
+    );
   }
 
   store.on(["layer", "view", "call", "batchIndex"], record, signal);
@@ -65,9 +69,10 @@ export function followHistory(store: ViewerStore, source: Source, signal: AbortS
     const there = trail === null ? null : present(trail);
     if (trail === null || there === null) return;
     // First the trail: so that what follows is no new visit.
-    store.set({ trail, arriving: there.place });
+    const { channels, pinned, place } = there;
+    const key = keyOf({ ...there.key, generation: store.state.metadata.generation });
+    store.set({ trail, arriving: place === null ? null : { place, key } });
     const { layer, view, call, image } = there.key;
-    const { channels, pinned } = there;
     source.choose({ layer, view, call, batchIndex: image, channels, pinned, place: null });
   };
 }

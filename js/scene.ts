@@ -1,13 +1,13 @@
 import type { Look } from "./atlas.js";
 import { resolveColormap } from "./colormaps.js";
-import { FILTERS, type Frame } from "./frame.js";
+import { FILTERS, type Frame, keyOf } from "./frame.js";
 import { type Arrangement, arrange, type Layout, type Rect, tileRect } from "./layout.js";
 import { order, positions } from "./order.js";
 import { transformAt } from "./place.js";
 import { layerRange, sharedRange } from "./ranges.js";
 import { type Slice, sliced } from "./slice.js";
 import type { State, Viewport } from "./state.js";
-import { areColorFilters, currentTransform, isWanted, sliceOf } from "./state.js";
+import { areColorFilters, currentTransform, sliceOf } from "./state.js";
 import { apply, clamp, fitting, invert, type Limits, type Point, type Transform } from "./transform.js";
 
 /** CSS pixels around the picture when all of it is shown. */
@@ -37,7 +37,7 @@ export function nextScene(state: Readonly<State>): Pick<State, "scene" | "transf
   const arrangement = arrangementOf(frame, slice, state);
   // Who has zoomed in looks at a tile, not at the whole: then its neighbors stay where they are.
   const stays = last !== null && transform !== null && isSamePlace(last.frame, frame);
-  const arrives = arriving !== null && isWanted(frame, state) ? arriving : null;
+  const arrives = arriving?.key === keyOf(frame) ? arriving.place : null;
   const layout = arrange(
     sliced(frame.shape, slice),
     frame.tiles,

@@ -41,8 +41,8 @@ export interface Local {
   readonly quiet: boolean;
   /** What lies over the picture. */
   readonly sheet: Sheet;
-  /** Where the view is to go as soon as the frame that is wanted is there. */
-  readonly arriving: Place | null;
+  /** Where the view is to go as soon as the frame of that key is there. */
+  readonly arriving: { readonly place: Place; readonly key: string } | null;
   /** What was looked at before, and after going back. */
   readonly trail: Trail;
   /** Whether the keys move the cell under the cursor, and not the picked tile. */
@@ -81,6 +81,7 @@ export type State = Synced & Local;
 export type ViewerStore = Store<State>;
 
 export function viewerStore(synced: Synced): ViewerStore {
+  const { place } = synced;
   return new Store<State>({
     ...synced,
     frame: null,
@@ -93,7 +94,7 @@ export function viewerStore(synced: Synced): ViewerStore {
     exact: null,
     quiet: false,
     sheet: "none",
-    arriving: synced.place,
+    arriving: place === null ? null : { place, key: keyOf(wanted(synced)) },
     trail: { visits: [], at: -1 },
     inCells: false,
     panels: { layers: true, inspector: true },
@@ -106,7 +107,7 @@ export function currentLayer({ metadata, layer }: Readonly<State>): Layer | null
 }
 
 /** The frame that the shared state asks for. */
-export function wanted({ metadata, layer, view, call, batchIndex }: Readonly<State>): FrameKey {
+export function wanted({ metadata, layer, view, call, batchIndex }: Readonly<Synced>): FrameKey {
   return { generation: metadata.generation, layer, view, call, image: batchIndex };
 }
 

@@ -49,7 +49,7 @@ export function toolsPanel(store: ViewerStore, actions: Actions, signal: AbortSi
     group(
       "Zoom",
       tool("−", "Zoom out (-)", () => motion.zoomBy(1 / 1.5)),
-      tool("Fit", "Show all (0)", () => motion.fit()),
+      tool("Fit", "Fit: show all (0)", () => motion.fit()),
       tool("+", "Zoom in (+)", () => motion.zoomBy(1.5)),
     ),
     group(

@@ -120,7 +120,7 @@ def test_buttons_zoom_and_show_all(view: View) -> None:
     view.root.get_by_role("button", name=re.compile("^Zoom in")).click()
     closer = moved(view, fit)
     assert closer[0] > fit[0]
-    view.root.get_by_role("button", name=re.compile("^Show all")).click()
+    view.root.get_by_role("button", name=re.compile("^Fit")).click()
     assert moved(view, closer) == fit
 
 

@@ -117,7 +117,7 @@ def test_zooming_keeps_what_is_under_the_pointer(notebook: Notebook, view: View)
         "([canvas, old]) => !canvas.dataset.transform.startsWith(old)",
         arg=[view.canvas.element_handle(), f"{zoomed[0]},"],
     )
-    view.root.get_by_role("button", name=re.compile("Show all")).click()
+    view.root.get_by_role("button", name=re.compile("^Fit")).click()
     expect(view.canvas).to_have_attribute("data-transform", ",".join(_js(v) for v in fit))
 
 
