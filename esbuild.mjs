@@ -2,19 +2,6 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { context } from "esbuild";
 
-// d3-scale-chromatic makes its forty colormaps by calls at the top level, which a bundler must keep. They are
-// free of effects: marked so, only those that are used stay (12 kB less).
-const usedColormapsOnly = {
-  name: "used colormaps only",
-  setup(build) {
-    build.onLoad({ filter: /d3-scale-chromatic\.mjs$/ }, async ({ path }) => {
-      const source = await readFile(path, "utf8");
-      const call = /^var (\S+) = ((?:new Array|ramp|colors|interpolate)[\s\S]*?\));$/gm;
-      return { contents: source.replace(call, "var $1 = /* @__PURE__ */ (() => $2)();") };
-    });
-  },
-};
-
 const OUT = "src/cnnvis/static";
 
 const shared = {
@@ -26,9 +13,8 @@ const shared = {
   legalComments: "none",
   charset: "utf8", // no escapes: the report is written as UTF-8
   logLevel: "info",
-  // d3-zoom animates with d3-transition, which is as large as d3-zoom: gestures.ts moves the picture itself.
-  alias: { "d3-transition": "./js/still.ts" },
-  plugins: [usedColormapsOnly],
+  // d3-zoom animates with these, which are larger than d3-zoom: gestures.ts moves the picture itself.
+  alias: { "d3-transition": "./js/still.ts", "d3-interpolate": "./js/still.ts" },
 };
 
 const builds = [
@@ -42,6 +28,7 @@ async function writeLicenses(inputs) {
   const packages = new Set(
     inputs.flatMap((path) => path.match(/^node_modules\/(?:@[^/]+\/)?[^/]+/)?.[0] ?? []),
   );
+  packages.add("node_modules/d3-scale-chromatic"); // js/colortables.ts is made from it
   const texts = [...packages].sort().map(async (folder) => {
     const name = folder.slice("node_modules/".length);
     return `${name}\n\n${await readFile(`${folder}/LICENSE`, "utf8")}`;

@@ -1,11 +1,4 @@
-import {
-  interpolateCividis,
-  interpolateInferno,
-  interpolateMagma,
-  interpolatePuOr,
-  interpolateRdBu,
-  interpolateViridis,
-} from "d3-scale-chromatic";
+import { TABLES } from "./colortables.js";
 import { FILTERS, type View } from "./frame.js";
 import type { Colormap, Scale } from "./wire.js";
 
@@ -14,16 +7,27 @@ export type NamedColormap = Exclude<Colormap, "auto">;
 /** Drawn where a value is NaN or infinite: a color that none of the maps has. */
 export const NONFINITE = { r: 255, g: 0, b: 204 };
 
-// Diverging maps run from blue (PuOr: purple) below zero to red (orange) above, the way d3's run backwards.
-const INTERPOLATORS: Record<NamedColormap, (t: number) => string> = {
-  viridis: interpolateViridis,
-  magma: interpolateMagma,
-  inferno: interpolateInferno,
-  cividis: interpolateCividis,
-  gray: (t) => `rgb(${Math.round(255 * t)}, ${Math.round(255 * t)}, ${Math.round(255 * t)})`,
-  RdBu: (t) => interpolateRdBu(1 - t),
-  PuOr: (t) => interpolatePuOr(1 - t),
-};
+/** The maps by what they are for. Viridis and its kin rise evenly in lightness; diverging ones do so on both sides. */
+export const FAMILIES: readonly (readonly [name: string, maps: readonly NamedColormap[]])[] = [
+  ["Even steps", ["viridis", "cividis", "magma", "inferno", "plasma"]],
+  ["Gray", ["gray", "gray_r"]],
+  ["About zero", ["RdBu", "PuOr", "BrBG", "PRGn"]],
+];
+
+/**
+ * Maps that people with the common color deficiencies read too: by their lightness (viridis, cividis and the
+ * grays), or by ColorBrewer's own marks (the diverging ones).
+ */
+export const SAFE: ReadonlySet<string> = new Set([
+  "viridis",
+  "cividis",
+  "gray",
+  "gray_r",
+  "RdBu",
+  "PuOr",
+  "BrBG",
+  "PRGn",
+]);
 
 /** What `auto` means: a diverging map where zero is in the middle, viridis where it need not be. */
 export function resolveColormap(colormap: Colormap, view: View, scale: Scale): NamedColormap {
@@ -32,29 +36,38 @@ export function resolveColormap(colormap: Colormap, view: View, scale: Scale): N
 }
 
 export function isDiverging(colormap: NamedColormap): boolean {
-  return colormap === "RdBu" || colormap === "PuOr";
+  return FAMILIES[2][1].includes(colormap);
 }
 
 /** A CSS color; t from 0 to 1. */
 export function colorAt(colormap: NamedColormap, t: number): string {
-  return INTERPOLATORS[colormap](t);
+  return `rgb(${channelsAt(colormap, t).join(", ")})`;
 }
 
 /** 256 colors as they lie in the memory of an ImageData: red in the lowest byte. */
 export function colorTable(colormap: NamedColormap): Uint32Array {
-  return Uint32Array.from({ length: 256 }, (_, i) => pixelOf(colorAt(colormap, i / 255)));
+  return Uint32Array.from({ length: 256 }, (_, i) => {
+    const [r, g, b] = channelsAt(colormap, i / 255);
+    return pixel(r, g, b);
+  });
+}
+
+/** Between two samples the colors change in equal steps. */
+function channelsAt(colormap: NamedColormap, t: number): [r: number, g: number, b: number] {
+  if (colormap === "gray" || colormap === "gray_r") {
+    const level = Math.round(255 * (colormap === "gray" ? t : 1 - t));
+    return [level, level, level];
+  }
+  const samples = atob(TABLES[colormap]);
+  const at = t * (samples.length / 3 - 1);
+  const low = Math.min(Math.floor(at), samples.length / 3 - 2);
+  const channel = (c: number) => {
+    const [a, b] = [samples.charCodeAt(3 * low + c), samples.charCodeAt(3 * low + 3 + c)];
+    return Math.round(a + (b - a) * (at - low));
+  };
+  return [channel(0), channel(1), channel(2)];
 }
 
 export function pixel(r: number, g: number, b: number): number {
   return ((255 << 24) | (b << 16) | (g << 8) | r) >>> 0;
-}
-
-/** The pixel of a CSS color of the forms `#rrggbb` and `rgb(r, g, b)`, which are all that d3 gives. */
-export function pixelOf(color: string): number {
-  if (color.startsWith("#")) {
-    const rgb = Number.parseInt(color.slice(1), 16);
-    return pixel(rgb >> 16, (rgb >> 8) & 255, rgb & 255);
-  }
-  const [r, g, b] = (color.match(/[\d.]+/g) ?? []).map((part) => Math.round(Number(part)));
-  return pixel(r, g, b);
 }

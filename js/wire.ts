@@ -4,7 +4,20 @@
  */
 import { FEATURE_MAPS, FILTERS, type Frame, FrameError, PROTOCOL, parseFrame, type View } from "./frame.js";
 
-export const COLORMAPS = ["auto", "viridis", "magma", "inferno", "cividis", "gray", "RdBu", "PuOr"] as const;
+export const COLORMAPS = [
+  "auto",
+  "viridis",
+  "cividis",
+  "magma",
+  "inferno",
+  "plasma",
+  "gray",
+  "gray_r",
+  "RdBu",
+  "PuOr",
+  "BrBG",
+  "PRGn",
+] as const;
 export const SCALES = ["channel", "layer", "symmetric", "limits"] as const;
 export const SORTS = ["index", "mean", "max", "std", "zeros", "norm", "similarity"] as const;
 /** Which tiles stay out: none, those of zeros only, those of one value only. */

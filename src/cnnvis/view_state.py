@@ -10,7 +10,10 @@ import traitlets
 
 from cnnvis.frame import FEATURE_MAPS, VIEWS
 
-COLORMAPS = ("auto", "viridis", "magma", "inferno", "cividis", "gray", "RdBu", "PuOr")
+COLORMAPS = (
+    "auto", "viridis", "cividis", "magma", "inferno", "plasma", "gray", "gray_r", "RdBu", "PuOr",
+    "BrBG", "PRGn",
+)  # fmt: skip
 SCALES = ("channel", "layer", "symmetric", "limits")
 SORTS = ("index", "mean", "max", "std", "zeros", "norm", "similarity")
 HIDES = ("none", "dead", "constant")

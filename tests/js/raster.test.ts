@@ -1,14 +1,15 @@
+import * as d3 from "d3-scale-chromatic";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { cut, pages } from "../../js/atlas.js";
-import { colorTable, NONFINITE, pixel } from "../../js/colormaps.js";
+import { colorTable, FAMILIES, NONFINITE, pixel, SAFE } from "../../js/colormaps.js";
 import { codeAt, dequantize, FEATURE_MAPS, FILTERS, type Frame } from "../../js/frame.js";
 import { arrange, cellAt, type Layout, positionAt, tileRect } from "../../js/layout.js";
 import { order } from "../../js/order.js";
 import { sharedRange, tileRange } from "../../js/ranges.js";
 import { lookup } from "../../js/raster.js";
 import { sliced } from "../../js/slice.js";
-import { SCALES, SORTS } from "../../js/wire.js";
+import { COLORMAPS, SCALES, SORTS } from "../../js/wire.js";
 import { frameOf, randomFrame } from "./frames.js";
 
 const viewport = { width: 640, height: 400 };
@@ -227,4 +228,39 @@ it("positions and tiles are a permutation for every order", () => {
       expect(positionAt(layout, { x: 0, y: 0 })).toBe(0);
     }),
   );
+});
+
+describe("the tables of colors", () => {
+  const originals: Record<string, (t: number) => string> = {
+    viridis: d3.interpolateViridis,
+    cividis: d3.interpolateCividis,
+    magma: d3.interpolateMagma,
+    inferno: d3.interpolateInferno,
+    plasma: d3.interpolatePlasma,
+    RdBu: (t) => d3.interpolateRdBu(1 - t),
+    PuOr: (t) => d3.interpolatePuOr(1 - t),
+    BrBG: d3.interpolateBrBG,
+    PRGn: d3.interpolatePRGn,
+    gray: (t) => `rgb(${255 * t}, ${255 * t}, ${255 * t})`,
+    gray_r: (t) => `rgb(${255 - 255 * t}, ${255 - 255 * t}, ${255 - 255 * t})`,
+  };
+  const parse = (color: string) =>
+    color.startsWith("#")
+      ? [1, 3, 5].map((at) => Number.parseInt(color.slice(at, at + 2), 16))
+      : (color.match(/[\d.]+/g) ?? []).map(Number);
+
+  it.each(COLORMAPS.filter((name) => name !== "auto"))("are d3's to a step or two: %s", (name) => {
+    const table = colorTable(name);
+    table.forEach((value, i) => {
+      const expected = parse(originals[name](i / 255));
+      const found = [value & 255, (value >> 8) & 255, (value >> 16) & 255];
+      for (const c of [0, 1, 2]) expect(Math.abs(found[c] - expected[c])).toBeLessThanOrEqual(2);
+    });
+  });
+
+  it("are each offered once, in a family", () => {
+    const offered = FAMILIES.flatMap(([, maps]) => maps);
+    expect(["auto", ...offered].sort()).toEqual([...COLORMAPS].sort());
+    for (const name of SAFE) expect(offered).toContain(name);
+  });
 });
