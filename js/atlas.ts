@@ -20,6 +20,8 @@ export interface Look {
   readonly slice: Slice;
   readonly colormap: NamedColormap;
   readonly range: Range | null;
+  /** Percent at each end of a tile's own range that the colors leave out. */
+  readonly clip: number;
 }
 
 /** How a picture of `layout` at its grain is cut into pages. */
@@ -37,7 +39,7 @@ export function cut(layout: Layout, side = MOST_SIDE): Patch[] {
 
 /** Draws all tiles, each once, into as few pictures as fit. */
 export function* pages(frame: Frame, layout: Layout, order: Int32Array, look: Look): Generator<Page> {
-  const colors = lookup(frame, look.range, look.colormap, colorTable(look.colormap));
+  const colors = lookup(frame, look.range, look.clip, look.colormap, colorTable(look.colormap));
   for (const patch of cut(layout)) {
     const pixels = new Uint32Array(patch.width * patch.height);
     if (look.arrangement === "color")

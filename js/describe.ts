@@ -52,7 +52,7 @@ export function fieldText(layer: Layer, call: number): string {
 }
 
 /** Later calls may see more than the first. */
-function fieldOf({ receptiveField, receptiveFields }: Layer, call: number): ReceptiveField | null {
+export function fieldOf({ receptiveField, receptiveFields }: Layer, call: number): ReceptiveField | null {
   return call < receptiveFields.length ? receptiveFields[call] : receptiveField;
 }
 

@@ -1,6 +1,6 @@
 import { codeAt, statistic } from "./frame.js";
-import { type Cell, cellRect, planeRect, type Rect, tileRect } from "./layout.js";
-import { onScreen, type Placement, visiblePositions } from "./placement.js";
+import { type Cell, cellRect, type Rect, tileRect } from "./layout.js";
+import { onScreen, type Placement, visibleCells, visiblePositions } from "./placement.js";
 import { isEmpty } from "./ranges.js";
 import type { Scene } from "./scene.js";
 import { planeOf } from "./slice.js";
@@ -48,27 +48,12 @@ function oddRects(state: Readonly<State>, scene: Scene, place: Placement): Rect[
     if (!(statistic(frame, tile, "nonfinite") > 0)) continue;
     if (isEmpty(frame, tile)) rects.push(onScreen(tileRect(layout, position), place));
     else if (place.k >= SMALLEST_CELL * place.ratio) {
-      for (const cell of visibleCells(scene, position, place)) {
+      for (const cell of visibleCells(layout, position, place)) {
         if (isOdd(state, scene, cell)) rects.push(onScreen(cellRect(layout, cell), place));
       }
     }
   }
   return rects;
-}
-
-function* visibleCells({ layout }: Scene, position: number, place: Placement): Generator<Cell> {
-  const { rowHeight, rows, width } = layout;
-  const { k, x, y } = place;
-  for (let plane = 0; plane < layout.planes; plane++) {
-    const rect = planeRect(layout, position, plane);
-    const left = Math.max(0, Math.floor(-x / k - rect.x));
-    const right = Math.min(width, Math.ceil((place.width - x) / k - rect.x));
-    const top = Math.max(0, Math.floor((-y / k - rect.y) / rowHeight));
-    const bottom = Math.min(rows, Math.ceil(((place.height - y) / k - rect.y) / rowHeight));
-    for (let row = top; row < bottom; row++) {
-      for (let column = left; column < right; column++) yield { position, plane, row, column };
-    }
-  }
 }
 
 function isOdd(

@@ -1,5 +1,8 @@
+import { type Frame, statistic } from "./frame.js";
 import { drawHatch } from "./hatch.js";
+import { hasHeaders } from "./headers.js";
 import { cellRect, planeRect, type Rect, tileRect } from "./layout.js";
+import { isConstant } from "./order.js";
 import { onScreen, type Placement, visiblePositions } from "./placement.js";
 import { pickedPositions, type Scene } from "./scene.js";
 import { isWanted, type State } from "./state.js";
@@ -37,7 +40,9 @@ export function drawMarks(
     outline(tileRect(layout, position), palette.accent, 2);
   }
   if (hover !== null && place.k / ratio >= 6) {
-    outline(cellRect(layout, hover), palette.ink, 1);
+    // Tiles side by side are read at the same place.
+    const linked = state.pinned.length > 0 ? visiblePositions(layout, place) : [hover.position];
+    for (const position of linked) outline(cellRect(layout, { ...hover, position }), palette.ink, 1);
   }
 }
 
@@ -49,6 +54,8 @@ function drawLabels(
   palette: Palette,
   picked: readonly number[],
 ): void {
+  // A matrix has its numbers at its edges.
+  if (hasHeaders(scene)) return;
   const { layout, frame, order } = scene;
   const { ratio } = place;
   const wide = (layout.block.width * place.k) / ratio;
@@ -64,7 +71,8 @@ function drawLabels(
   context.textBaseline = "middle";
   for (const position of positions) {
     const rect = onScreen(tileRect(layout, position), place);
-    const text = String(frame.channels[order[position]]);
+    const odd = wide >= 56 ? oddity(frame, order[position]) : "";
+    const text = `${frame.channels[order[position]]}${odd}`;
     // Stays on the screen while any of the tile does.
     const x = Math.round(Math.max(rect.x, 0));
     const inside = Math.max(rect.y, Math.min(0, rect.y + rect.height - height));
@@ -78,6 +86,13 @@ function drawLabels(
     context.fillStyle = palette.ink;
     context.fillText(text, x + (isOutside ? 0 : 3 * ratio), y + height / 2 + 0.5 * ratio);
   }
+}
+
+/** What is to be known of a tile, in a word after its number. */
+function oddity(frame: Frame, tile: number): string {
+  if (statistic(frame, tile, "nonfinite") > 0) return " not finite";
+  if (statistic(frame, tile, "zeros") === 1) return " dead";
+  return isConstant(frame, tile) ? " constant" : "";
 }
 
 /** A line of `width` device pixels just outside of a rectangle, centered `offset / 2` away from it. */

@@ -1,4 +1,4 @@
-import { FILTERS, type Frame, statistic, tileSize } from "./frame.js";
+import { dequantize, FILTERS, type Frame, statistic, tileSize } from "./frame.js";
 import type { Scale } from "./wire.js";
 
 /** The values at the two ends of the colors. */
@@ -7,17 +7,52 @@ export interface Range {
   readonly hi: number;
 }
 
+/** What the ends of the colors are, as a person asks for it. */
+export interface RangeChoice {
+  readonly scale: Scale;
+  readonly limits: readonly [lo: number, hi: number] | null;
+  /** Percent of the values at each end that may lie beyond the colors. */
+  readonly clip: number;
+}
+
 /**
  * One range for all tiles of a layer, or null when each tile has its own. Tiles of a single value, which would all
  * look alike in a range of their own, share one.
  */
-export function sharedRange(frame: Frame, scale: Scale): Range | null {
+export function sharedRange(frame: Frame, { scale, limits, clip }: RangeChoice): Range | null {
+  if (scale === "limits" && limits !== null) return { lo: limits[0], hi: limits[1] };
   if (scale === "channel" && tileSize(frame.shape) > 1) return null;
-  return layerRange(frame, scale === "symmetric");
+  return layerRange(frame, scale === "symmetric", clip);
 }
 
-/** The least and greatest value of the layer; about zero when symmetric, as filters always are. */
-export function layerRange(frame: Frame, symmetric: boolean): Range {
+/** The least and greatest value of the layer, or of what `clip` leaves; about zero when symmetric, as filters are. */
+export function layerRange(frame: Frame, symmetric: boolean, clip = 0): Range {
+  const isSymmetric = symmetric || frame.view === FILTERS;
+  const full = fullRange(frame);
+  if (clip > 0 && full.hi > full.lo) return clippedLayer(frame, full, isSymmetric, clip);
+  return isSymmetric ? about(Math.max(Math.abs(full.lo), Math.abs(full.hi))) : full;
+}
+
+/** The range of one tile: its bounds, or what `clip` leaves of them. */
+export function ownRange(frame: Frame, tile: number, clip: number): Range {
+  const bounds = tileRange(frame, tile);
+  if (!(clip > 0 && bounds.hi > bounds.lo)) return bounds;
+  const counts = new Float64Array(256);
+  countCodes(frame, tile, (code) => counts[code]++);
+  counts[0] = 0;
+  return percentiles(
+    counts,
+    { lo: bounds.lo - (bounds.hi - bounds.lo) / 254, hi: bounds.hi },
+    frame.view === FILTERS,
+    clip,
+  );
+}
+
+function about(most: number): Range {
+  return { lo: -most, hi: most };
+}
+
+function fullRange(frame: Frame): Range {
   let lo = Number.POSITIVE_INFINITY;
   let hi = Number.NEGATIVE_INFINITY;
   for (let tile = 0; tile < frame.tiles; tile++) {
@@ -25,10 +60,58 @@ export function layerRange(frame: Frame, symmetric: boolean): Range {
     lo = Math.min(lo, frame.bounds[2 * tile]);
     hi = Math.max(hi, frame.bounds[2 * tile + 1]);
   }
-  if (lo > hi) return { lo: 0, hi: 0 };
-  if (!symmetric && frame.view !== FILTERS) return { lo, hi };
-  const most = Math.max(Math.abs(lo), Math.abs(hi));
-  return { lo: -most, hi: most };
+  return lo > hi ? { lo: 0, hi: 0 } : { lo, hi };
+}
+
+/** Bins of the common histogram of a layer's tiles. */
+const BINS = 4096;
+
+function clippedLayer(frame: Frame, full: Range, symmetric: boolean, clip: number): Range {
+  const counts = new Float64Array(BINS);
+  const own = new Float64Array(256);
+  for (let tile = 0; tile < frame.tiles; tile++) {
+    if (isEmpty(frame, tile)) continue;
+    own.fill(0);
+    countCodes(frame, tile, (code) => own[code]++);
+    for (let code = 1; code < 256; code++) {
+      if (own[code] === 0) continue;
+      const share = (dequantize(frame, tile, code) - full.lo) / (full.hi - full.lo);
+      counts[Math.round(share * (BINS - 1))] += own[code];
+    }
+  }
+  return percentiles(counts, full, symmetric, clip);
+}
+
+function countCodes(frame: Frame, tile: number, count: (code: number) => void): void {
+  const size = frame.codes.length / frame.tiles;
+  for (let i = tile * size; i < (tile + 1) * size; i++) count(frame.codes[i]);
+}
+
+/**
+ * Where `clip` percent of what was counted lie below, and as many above. About zero: where twice as many have a
+ * larger magnitude.
+ *
+ * @param counts of values evenly spaced from lo to hi.
+ */
+function percentiles(counts: Float64Array, { lo, hi }: Range, symmetric: boolean, clip: number): Range {
+  const total = counts.reduce((sum, count) => sum + count, 0);
+  const most = (total * clip) / 100;
+  const valueAt = (bin: number) => lo + ((hi - lo) * bin) / (counts.length - 1);
+  let [low, high] = [0, counts.length - 1];
+  if (symmetric) {
+    // From the outside in, always the end that is farther from zero.
+    for (let beyond = 0; low < high; ) {
+      const isLow = Math.abs(valueAt(low)) > Math.abs(valueAt(high));
+      beyond += counts[isLow ? low : high];
+      if (beyond > 2 * most) break;
+      if (isLow) low++;
+      else high--;
+    }
+    return about(Math.max(Math.abs(valueAt(low)), Math.abs(valueAt(high))));
+  }
+  for (let below = counts[low]; below <= most && low < high; below += counts[low]) low++;
+  for (let above = counts[high]; above <= most && high > low; above += counts[high]) high--;
+  return { lo: valueAt(low), hi: valueAt(high) };
 }
 
 export function tileRange(frame: Frame, tile: number): Range {

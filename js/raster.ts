@@ -1,7 +1,7 @@
 import { isDiverging, type NamedColormap, NONFINITE, pixel } from "./colormaps.js";
 import type { Frame } from "./frame.js";
 import { type Layout, planeRect, positionsIn } from "./layout.js";
-import type { Range } from "./ranges.js";
+import { ownRange, type Range } from "./ranges.js";
 import { planeOf, type Slice } from "./slice.js";
 
 /**
@@ -20,10 +20,14 @@ export type Lookup = (tile: number) => Uint32Array;
 
 const NONFINITE_PIXEL = pixel(NONFINITE.r, NONFINITE.g, NONFINITE.b);
 
-/** @param shared the values at the ends of the colors; null when each tile spans all colors on its own. */
+/**
+ * @param shared the values at the ends of the colors; null when each tile spans all colors on its own.
+ * @param clip percent of a tile's own values at each end that its colors leave out.
+ */
 export function lookup(
   frame: Frame,
   shared: Range | null,
+  clip: number,
   colormap: NamedColormap,
   table: Uint32Array,
 ): Lookup {
@@ -38,10 +42,11 @@ export function lookup(
   return (tile) => {
     const lo = frame.bounds[2 * tile];
     const hi = frame.bounds[2 * tile + 1];
-    if (shared === null) return lo === hi ? flat : own;
-    const span = shared.hi - shared.lo;
+    if (shared === null && (clip === 0 || lo === hi)) return lo === hi ? flat : own;
+    const range = shared ?? ownRange(frame, tile, clip);
+    const span = range.hi - range.lo;
     if (!(span > 0)) return flat;
-    const first = ((lo - shared.lo) / span) * 255;
+    const first = ((lo - range.lo) / span) * 255;
     const step = (((hi - lo) / span) * 255) / 254;
     for (let code = 1; code < 256; code++) {
       scratch[code] = table[Math.min(255, Math.max(0, Math.round(first + step * (code - 1))))];

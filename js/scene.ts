@@ -1,8 +1,9 @@
 import type { Look } from "./atlas.js";
 import { resolveColormap } from "./colormaps.js";
 import { FILTERS, type Frame, keyOf } from "./frame.js";
+import { paddingOf } from "./headers.js";
 import { type Arrangement, arrange, type Layout, type Rect, tileRect } from "./layout.js";
-import { order, positions } from "./order.js";
+import { order, positions, type Ranking } from "./order.js";
 import { transformAt } from "./place.js";
 import { layerRange, sharedRange } from "./ranges.js";
 import { type Slice, sliced } from "./slice.js";
@@ -21,58 +22,86 @@ export interface Scene {
   readonly arrangement: Arrangement;
   readonly slice: Slice;
   readonly layout: Layout;
-  /** The tile at each position, and the position of each tile. */
+  readonly ranking: Ranking;
+  /** The tile at each position, and the position of each tile, -1 where it is not shown. */
   readonly order: Int32Array;
   readonly positions: Int32Array;
+  readonly look: Look;
   readonly limits: Limits;
 }
 
 /** The scene for a state, and the transform that keeps the user's place in it. */
 export function nextScene(state: Readonly<State>): Pick<State, "scene" | "transform" | "arriving"> {
-  const { frame, viewport, sort, scene: last, transform, arriving } = state;
+  const { frame, viewport, scene: last, transform, arriving } = state;
   if (frame === null || frame.tiles === 0 || !(viewport.width > 0 && viewport.height > 0)) {
     return { scene: null, transform: last === null ? transform : null, arriving };
   }
+  const ranking = rankingOf(frame, state);
+  const isRanked = last !== null && last.frame === frame && same(last.ranking, ranking);
+  const order_ = isRanked ? last.order : order(frame, ranking);
+  if (order_.length === 0) return { scene: null, transform: null, arriving };
   const slice = sliceOf(frame, state);
   const arrangement = arrangementOf(frame, slice, state);
   // Who has zoomed in looks at a tile, not at the whole: then its neighbors stay where they are.
-  const stays = last !== null && transform !== null && isSamePlace(last.frame, frame);
+  const stays = last !== null && transform !== null && isSamePlace(last, frame, order_.length);
   const arrives = arriving?.key === keyOf(frame) ? arriving.place : null;
   const layout = arrange(
     sliced(frame.shape, slice),
-    frame.tiles,
+    order_.length,
     frame.factor,
     arrangement,
     viewport,
     arrives?.columns || (stays ? last.layout.columns : undefined),
   );
   const limits: Limits = {
-    fit: fitting(layout.world, viewport, PADDING, LARGEST_CELL),
+    fit: fitting(layout.world, viewport, paddingOf(arrangement, layout, PADDING), LARGEST_CELL),
     viewport,
     kMax: LARGEST_CELL,
   };
-  const order_ = order(frame, sort);
-  const scene = { frame, arrangement, slice, layout, order: order_, positions: positions(order_), limits };
+  const scene = {
+    frame,
+    arrangement,
+    slice,
+    layout,
+    ranking,
+    order: order_,
+    positions: isRanked ? last.positions : positions(order_, frame.tiles),
+    limits,
+    look: lookOf(frame, arrangement, slice, state),
+  };
   if (arrives !== null) return { scene, transform: transformAt(arrives, limits), arriving: null };
   const moved = stays ? recenter(transform, last.limits.viewport as Viewport, limits) : null;
   return { scene, transform: moved, arriving };
 }
 
-export function lookOf({ frame, arrangement, slice }: Scene, { colormap, scale }: Readonly<State>): Look {
+function rankingOf(frame: Frame, { sort, hide, pinned, channels }: Readonly<State>): Ranking {
+  const reference = sort === "similarity" && channels.length > 0 ? frame.channels.indexOf(channels[0]) : -1;
+  return { sort, reference, hide, pinned: pinned.filter((channel) => frame.channels.includes(channel)) };
+}
+
+function lookOf(frame: Frame, arrangement: Arrangement, slice: Slice, state: Readonly<State>): Look {
+  const { colormap, scale, clip } = state;
+  const inColor = arrangement === "color" && (scale === "layer" || scale === "symmetric");
   return {
     arrangement,
     slice,
     colormap: resolveColormap(colormap, frame.view, scale),
-    range:
-      arrangement === "color" && scale !== "channel" ? layerRange(frame, true) : sharedRange(frame, scale),
+    range: inColor ? layerRange(frame, true, clip) : sharedRange(frame, state),
+    clip,
   };
+}
+
+function same(a: Ranking, b: Ranking): boolean {
+  return (
+    a.sort === b.sort && a.reference === b.reference && a.hide === b.hide && `${a.pinned}` === `${b.pinned}`
+  );
 }
 
 /** The positions of the picked channels that are in the frame. */
 export function pickedPositions({ frame, positions }: Scene, channels: readonly number[]): number[] {
   return channels.flatMap((channel) => {
     const tile = frame.channels.indexOf(channel);
-    return tile < 0 ? [] : [positions[tile]];
+    return tile < 0 || positions[tile] < 0 ? [] : [positions[tile]];
   });
 }
 
@@ -114,12 +143,12 @@ function arrangementOf(frame: Frame, slice: Slice, state: Readonly<State>): Arra
   return frame.view === FILTERS && sliced(frame.shape, slice).planes > 1 ? "mosaic" : "grid";
 }
 
-function isSamePlace(a: Frame, b: Frame): boolean {
+function isSamePlace({ frame, layout }: Scene, next: Frame, tiles: number): boolean {
   return (
-    a.layer === b.layer &&
-    a.view === b.view &&
-    a.tiles === b.tiles &&
-    `${Object.values(a.shape)}` === `${Object.values(b.shape)}`
+    frame.layer === next.layer &&
+    frame.view === next.view &&
+    layout.tiles === tiles &&
+    `${Object.values(frame.shape)}` === `${Object.values(next.shape)}`
   );
 }
 

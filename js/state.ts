@@ -149,3 +149,9 @@ export function sliceOf(frame: Frame, { metadata, slice }: Readonly<State>): Sli
 export function isHeld(source: Source, state: Readonly<State>, image: number, call = state.call): boolean {
   return source.holds({ ...wanted(state), view: FEATURE_MAPS, image, call });
 }
+
+/** How many tiles of the frame are not shown, because they are of one value or others are compared. */
+export function hiddenCount(frame: Frame, { scene, hide, viewport }: Readonly<State>): number {
+  if (scene !== null) return frame.tiles - scene.order.length;
+  return hide !== "none" && viewport.width > 0 ? frame.tiles : 0;
+}

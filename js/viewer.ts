@@ -38,7 +38,21 @@ export function mountViewer({ root, store, source, signal, fill = false }: Viewe
 
   // Before all that shows a scene, so that no panel sees a frame without the scene that belongs to it.
   store.on(
-    ["frame", "sort", "viewport", "metadata", "slice", "arriving"],
+    [
+      "frame",
+      "viewport",
+      "metadata",
+      "slice",
+      "arriving",
+      "sort",
+      "hide",
+      "pinned",
+      "channels",
+      "colormap",
+      "scale",
+      "limits",
+      "clip",
+    ],
     () => store.set(nextScene(store.state)),
     signal,
   );

@@ -3,8 +3,8 @@ import { tileWord } from "../describe.js";
 import { element, setText } from "../dom.js";
 import { count, plain } from "../format.js";
 import { FILTERS, type Frame } from "../frame.js";
-import { nonfiniteCount, type Range, tileRange } from "../ranges.js";
-import { lookOf, pickedPositions, type Scene } from "../scene.js";
+import { nonfiniteCount, ownRange, type Range } from "../ranges.js";
+import { pickedPositions, type Scene } from "../scene.js";
 import { bestOf, isWanted, type State, type ViewerStore } from "../state.js";
 
 const STOPS = 24;
@@ -18,6 +18,7 @@ export function legendPanel(store: ViewerStore, signal: AbortSignal): HTMLElemen
   const hi = element("span", {});
   const zero = element("span", { class: "cnnvis-zero" }, "0");
   const caption = element("span", { class: "cnnvis-caption" });
+  const clipped = element("span", { class: "cnnvis-clipped" });
   const odd = element("span", {});
   const nonfinite = element(
     "span",
@@ -28,7 +29,7 @@ export function legendPanel(store: ViewerStore, signal: AbortSignal): HTMLElemen
   const legend = element(
     "div",
     { class: "cnnvis-legend" },
-    element("div", { class: "cnnvis-over" }, caption, nonfinite),
+    element("div", { class: "cnnvis-over" }, caption, clipped, nonfinite),
     bar,
     element("div", { class: "cnnvis-ends" }, lo, zero, hi),
   );
@@ -41,7 +42,7 @@ export function legendPanel(store: ViewerStore, signal: AbortSignal): HTMLElemen
     const shown = scene !== null && isWanted(scene.frame, state);
     legend.hidden = !shown;
     if (!shown) return;
-    const look = lookOf(scene, state);
+    const { look } = scene;
     const colormap = look.arrangement === "color" ? "gray" : look.colormap;
     if (colormap !== gradient) {
       gradient = colormap;
@@ -49,8 +50,10 @@ export function legendPanel(store: ViewerStore, signal: AbortSignal): HTMLElemen
       bar.style.background = `linear-gradient(to right, ${stops.join(", ")})`;
     }
     const position = state.hover?.position ?? pickedPositions(scene, state.channels).at(-1);
-    const range = look.range ?? (position === undefined ? null : ownRange(state, scene, position));
+    const range = look.range ?? (position === undefined ? null : rangeOf(state, scene, position));
     setText(caption, captionOf(scene, look.range !== null, position));
+    const isClipped = state.clip > 0 && !(state.scale === "limits" && state.limits !== null);
+    setText(clipped, isClipped ? `${plain(100 - 2 * state.clip)} % of the values` : "");
     setText(lo, range === null ? "least" : plain(range.lo));
     setText(hi, range === null ? "greatest" : plain(range.hi));
     const share = range === null ? zeroShare(scene) : -range.lo / (range.hi - range.lo);
@@ -95,9 +98,9 @@ function roomOf({ textContent }: HTMLElement): number {
   return 0.06 + 0.026 * (textContent ?? "").length;
 }
 
-function ownRange(state: Readonly<State>, { frame, order }: Scene, position: number): Range {
+function rangeOf(state: Readonly<State>, { frame, order }: Scene, position: number): Range {
   const best = bestOf(state, frame, order[position]);
-  return tileRange(best.frame, best.tile);
+  return ownRange(best.frame, best.tile, state.clip);
 }
 
 /** Where zero is when each tile has its own range: known only for filters, whose ranges are symmetric. */

@@ -1,5 +1,5 @@
 import { element, setText } from "../dom.js";
-import type { ViewerStore } from "../state.js";
+import { hiddenCount, type ViewerStore } from "../state.js";
 
 /** What Python reports, across the top of the view. */
 export function bannerPanel(store: ViewerStore, signal: AbortSignal): HTMLElement {
@@ -23,10 +23,15 @@ export function messagePanel(store: ViewerStore, signal: AbortSignal): HTMLEleme
     const waiting = quiet
       ? "No answer for ten seconds: the kernel is busy or gone. Running the cell again helps."
       : "";
-    setText(text, "text" in status ? status.text : status.kind === "loading" ? waiting : "");
+    const { frame, hide } = store.state;
+    const hidden =
+      frame !== null && frame.tiles > 0 && hiddenCount(frame, store.state) === frame.tiles
+        ? `All ${frame.tiles} are hidden: each is of ${hide === "dead" ? "zeros" : "one value"} only. Display shows them again.`
+        : "";
+    setText(text, "text" in status ? status.text : status.kind === "loading" ? waiting : hidden);
     message.dataset.kind = status.kind;
   };
-  store.on(["status", "quiet"], show, signal);
+  store.on(["status", "quiet", "scene", "hide"], show, signal);
   show();
   return message;
 }

@@ -1,12 +1,15 @@
 import { badgesOf } from "../badges.js";
+import { FAMILIES, SAFE } from "../colormaps.js";
 import { blockText, callText, layerText, tileWord } from "../describe.js";
 import { element, setText } from "../dom.js";
 import { FEATURE_MAPS, FILTERS, type View } from "../frame.js";
 import type { Actions } from "../keys.js";
 import type { Source } from "../source.js";
-import { bestOf, currentLayer, isHeld, isWanted, type ViewerStore } from "../state.js";
-import { COLORMAPS, type Colormap, SCALES, type Scale, SORTS, type Sort } from "../wire.js";
+import { bestOf, currentLayer, hiddenCount, isHeld, isWanted, type ViewerStore } from "../state.js";
+import { type Colormap, SCALES, type Scale, SORTS, type Sort } from "../wire.js";
 import { badgeElements } from "./badge.js";
+import { displayPanel } from "./display.js";
+import { menu, options } from "./menu.js";
 import { slicesPanel } from "./slices.js";
 import { createStepper } from "./stepper.js";
 import { toolsPanel } from "./tools.js";
@@ -51,15 +54,28 @@ export function toolbarPanel(
     button.addEventListener("click", () => source.choose({ view }), { signal });
     return { view, button };
   });
-  const colormap = menu(
-    "Colors",
-    COLORMAPS,
-    {},
-    (value: Colormap) => source.choose({ colormap: value }),
-    signal,
+  const colormap = menu<Colormap>("Colors", [], {}, (value) => source.choose({ colormap: value }), signal);
+  colormap.select.append(
+    ...options(["auto"], {}),
+    ...FAMILIES.map(([label, maps]) => {
+      const names = Object.fromEntries(maps.map((name) => [name, `${name}${SAFE.has(name) ? " ◐" : ""}`]));
+      return element("optgroup", { label }, ...options(maps, names));
+    }),
   );
+  colormap.select.title = "Maps marked ◐ are also read by who does not tell red from green";
   const scale = menu("Range", SCALES, SCALE_NAMES, (value: Scale) => source.choose({ scale: value }), signal);
   const sort = menu("Sort", SORTS, SORT_NAMES, (value: Sort) => source.choose({ sort: value }), signal);
+
+  const compare = element("button", {
+    type: "button",
+    class: "cnnvis-button",
+    title: "Only the picked tiles, side by side (c)",
+  });
+  compare.addEventListener(
+    "click",
+    () => source.choose({ pinned: store.state.pinned.length > 0 ? [] : store.state.channels }),
+    { signal },
+  );
 
   const calls = createStepper("call", (call) => source.choose({ call }), signal);
   const images = createStepper("image", (batchIndex) => source.choose({ batchIndex }), signal);
@@ -108,15 +124,31 @@ export function toolbarPanel(
     sort.select.value = state.sort;
     const inColor = state.scene?.arrangement === "color" && isWanted(state.scene.frame, state);
     colormap.select.disabled = inColor;
+    showSorts();
+    compare.hidden = state.channels.length < 2 && state.pinned.length === 0;
+    setText(compare, state.pinned.length > 0 ? "Show all" : `Compare ${state.channels.length}`);
     colormap.field.title = inColor ? "Filters over red, green and blue are shown in these colors." : "";
+  }
+
+  /** The words of the sorts that need them: a similarity is to something. */
+  function showSorts(): void {
+    const { channels, view } = store.state;
+    const [first] = channels;
+    const option = sort.select.querySelector<HTMLOptionElement>("option[value=similarity]");
+    const to = first === undefined ? "pick one first" : `to ${tileWord(view)} ${first}`;
+    if (option !== null) setText(option, `similarity (${to})`);
   }
 
   function showFrame(): void {
     const { state } = store;
     const { frame, scene, hover } = state;
     const shown = frame !== null && isWanted(frame, state);
-    setText(amount, shown ? `${frame.tiles} of ${frame.shape.tiles}` : "");
-    amount.title = shown ? `${frame.tiles} of ${frame.shape.tiles} ${tileWord(frame.view)}s are shown` : "";
+    const hidden = shown ? hiddenCount(frame, state) : 0;
+    const left = hidden > 0 ? ` · ${hidden} hidden` : "";
+    setText(amount, shown ? `${frame.tiles - hidden} of ${frame.shape.tiles}${left}` : "");
+    amount.title = shown
+      ? `${frame.tiles - hidden} of ${frame.shape.tiles} ${tileWord(frame.view)}s are shown`
+      : "";
     const detailed =
       shown &&
       scene !== null &&
@@ -129,7 +161,7 @@ export function toolbarPanel(
   store.on(["call"], showFacts, signal);
   store.on(["metadata", "layer", "view", "call", "batchIndex", "picture"], showSteppers, signal);
   store.on(
-    ["view", "colormap", "scale", "sort", "scene", "layer", "call", "batchIndex"],
+    ["view", "colormap", "scale", "sort", "scene", "layer", "call", "batchIndex", "channels", "pinned"],
     showChoices,
     signal,
   );
@@ -162,23 +194,9 @@ export function toolbarPanel(
       colormap.field,
       scale.field,
       sort.field,
+      displayPanel(store, source, signal),
+      compare,
       element("div", { class: "cnnvis-status" }, averaged, amount),
     ),
   );
-}
-
-function menu<Value extends string>(
-  label: string,
-  values: readonly Value[],
-  names: Partial<Record<Value, string>>,
-  choose: (value: Value) => void,
-  signal: AbortSignal,
-): { field: HTMLElement; select: HTMLSelectElement } {
-  const select = element("select", { class: "cnnvis-select" });
-  for (const value of values) select.append(element("option", { value }, names[value] ?? value));
-  select.addEventListener("change", () => choose(select.value as Value), { signal });
-  // Letters jump within a menu; they are not the notebook's shortcuts.
-  select.addEventListener("keydown", (event) => event.stopPropagation(), { signal });
-  const field = element("label", { class: "cnnvis-field cnnvis-how" }, element("span", {}, label), select);
-  return { field, select };
 }

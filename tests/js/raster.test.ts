@@ -5,14 +5,15 @@ import { cut, pages } from "../../js/atlas.js";
 import { colorTable, FAMILIES, NONFINITE, pixel, SAFE } from "../../js/colormaps.js";
 import { codeAt, dequantize, FEATURE_MAPS, FILTERS, type Frame } from "../../js/frame.js";
 import { arrange, cellAt, type Layout, positionAt, tileRect } from "../../js/layout.js";
-import { order } from "../../js/order.js";
+import { order, type Ranking } from "../../js/order.js";
 import { sharedRange, tileRange } from "../../js/ranges.js";
 import { lookup } from "../../js/raster.js";
 import { sliced } from "../../js/slice.js";
-import { COLORMAPS, SCALES, SORTS } from "../../js/wire.js";
+import { COLORMAPS, SCALES, SORTS, type Sort } from "../../js/wire.js";
 import { frameOf, randomFrame } from "./frames.js";
 
 const viewport = { width: 640, height: 400 };
+const by = (sort: Sort): Ranking => ({ sort, reference: -1, hide: "none", pinned: [] });
 
 /** All pages as one picture, as the canvas would put them together. */
 function picture(frame: Frame, layout: Layout, tiles: Int32Array, look: Parameters<typeof pages>[3]) {
@@ -59,13 +60,14 @@ describe("a picture of the world", () => {
           fc.constantFrom(...SORTS),
           (frame, scale, sort) => {
             const layout = arrange(frame.shape, frame.tiles, frame.factor, arrangement, viewport);
-            const tiles = order(frame, sort);
-            const range = sharedRange(frame, scale);
+            const tiles = order(frame, by(sort));
+            const range = sharedRange(frame, { scale, limits: [-0.3, 0.4], clip: 0 });
             const { out, width, height } = picture(frame, layout, tiles, {
               arrangement,
               slice: whole,
               colormap: "viridis",
               range,
+              clip: 0,
             });
             // One expectation for all pixels: one for each takes longer than the picture.
             const wrong: number[][] = [];
@@ -93,11 +95,12 @@ describe("a picture of the world", () => {
     fc.assert(
       fc.property(randomFrame(FEATURE_MAPS, fc.constant(1)), (frame) => {
         const layout = arrange(frame.shape, frame.tiles, frame.factor, "grid", viewport);
-        const { out } = picture(frame, layout, order(frame, "index"), {
+        const { out } = picture(frame, layout, order(frame, by("index")), {
           arrangement: "grid",
           slice: whole,
           colormap: "gray",
           range: null,
+          clip: 0,
         });
         const painted = out.reduce((sum, value) => sum + (value === 0 ? 0 : 1), 0);
         const lines = layout.rowHeight === 1 ? 1 : layout.rowHeight / layout.grain.height;
@@ -111,11 +114,12 @@ describe("a picture of the world", () => {
       fc.property(randomFrame(FILTERS, fc.constant(3), fc.constant(1)), (frame) => {
         for (let i = 0; i < frame.bounds.length; i += 2) frame.bounds[i] = -frame.bounds[i + 1];
         const layout = arrange(frame.shape, frame.tiles, 1, "color", viewport);
-        const { out, width } = picture(frame, layout, order(frame, "index"), {
+        const { out, width } = picture(frame, layout, order(frame, by("index")), {
           arrangement: "color",
           slice: whole,
           colormap: "gray",
           range: null,
+          clip: 0,
         });
         for (let position = 0; position < frame.tiles; position++) {
           const rect = tileRect(layout, position);
@@ -143,8 +147,8 @@ describe("a picture of the world", () => {
       fc.property(cases, ([depth, at, frame]) => {
         const slice = { depth, at };
         const layout = arrange(sliced(frame.shape, slice), frame.tiles, frame.factor, "mosaic", viewport);
-        const look = { arrangement: "mosaic", slice, colormap: "viridis", range: null } as const;
-        const { out, width, height } = picture(frame, layout, order(frame, "index"), look);
+        const look = { arrangement: "mosaic", slice, colormap: "viridis", range: null, clip: 0 } as const;
+        const { out, width, height } = picture(frame, layout, order(frame, by("index")), look);
         const wrong: number[][] = [];
         for (let y = 0; y < height; y++) {
           for (let x = 0; x < width; x++) {
@@ -168,7 +172,7 @@ describe("a picture of the world", () => {
     const shown = [0, 1].map((at) => {
       const slice = { depth: 2, at };
       const layout = arrange(sliced(frame.shape, slice), 1, 1, "color", viewport);
-      const look = { arrangement: "color", slice, colormap: "gray", range: null } as const;
+      const look = { arrangement: "color", slice, colormap: "gray", range: null, clip: 0 } as const;
       return picture(frame, layout, Int32Array.of(0), look).out[0];
     });
     expect(shown).toEqual([pixel(0, 128, 255), pixel(255, 0, 128)]);
@@ -201,9 +205,9 @@ describe("colors", () => {
     fc.assert(
       fc.property(randomFrame(FEATURE_MAPS), (frame) => {
         frame.bounds.fill(0);
-        expect(lookup(frame, null, "viridis", table)(0)[1]).toBe(table[0]);
+        expect(lookup(frame, null, 0, "viridis", table)(0)[1]).toBe(table[0]);
         const diverging = colorTable("RdBu");
-        expect(lookup(frame, null, "RdBu", diverging)(0)[1]).toBe(diverging[128]);
+        expect(lookup(frame, null, 0, "RdBu", diverging)(0)[1]).toBe(diverging[128]);
       }),
       { numRuns: 3 },
     );
@@ -222,7 +226,7 @@ describe("colors", () => {
 it("positions and tiles are a permutation for every order", () => {
   fc.assert(
     fc.property(randomFrame(FEATURE_MAPS), fc.constantFrom(...SORTS), (frame, sort) => {
-      const tiles = [...order(frame, sort)];
+      const tiles = [...order(frame, by(sort))];
       expect([...tiles].sort((a, b) => a - b)).toEqual(tiles.map((_, i) => i));
       const layout = arrange(frame.shape, frame.tiles, 1, "grid", viewport);
       expect(positionAt(layout, { x: 0, y: 0 })).toBe(0);

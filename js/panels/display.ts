@@ -1,0 +1,125 @@
+import { element, setText } from "../dom.js";
+import { plain } from "../format.js";
+import { layerRange } from "../ranges.js";
+import type { Source } from "../source.js";
+import type { ViewerStore } from "../state.js";
+import { canOverlay } from "../underlay.js";
+import type { Hide } from "../wire.js";
+import { menu } from "./menu.js";
+
+const CLIPS = ["0", "0.1", "1", "2", "5"] as const;
+const CLIP_NAMES = { "0": "nothing", "0.1": "0.1 %", "1": "1 %", "2": "2 %", "5": "5 %" };
+const HIDE_NAMES: Record<Hide, string> = { none: "none", dead: "all zeros", constant: "one value" };
+
+/** A button that opens what is asked for less often: typed limits, clipping, what is hidden, the image below. */
+export function displayPanel(store: ViewerStore, source: Source, signal: AbortSignal): HTMLElement {
+  const button = element(
+    "button",
+    { type: "button", class: "cnnvis-button", "aria-expanded": "false", "aria-haspopup": "dialog" },
+    "Display",
+  );
+  const limit = (label: string) =>
+    element("input", {
+      class: "cnnvis-number",
+      type: "text",
+      inputmode: "decimal",
+      "aria-label": label,
+      size: 6,
+    });
+  const [low, high] = [limit("Lowest value of the colors"), limit("Highest value of the colors")];
+  const rule = element("p", { class: "cnnvis-rule", role: "status" });
+  const clip = menu(
+    "Clip at each end",
+    CLIPS,
+    CLIP_NAMES,
+    (value) => source.choose({ clip: Number(value) }),
+    signal,
+  );
+  const hide = menu(
+    "Hide maps of",
+    ["none", "dead", "constant"] as const,
+    HIDE_NAMES,
+    (value) => source.choose({ hide: value }),
+    signal,
+  );
+  const overlay = element("input", { type: "range", class: "cnnvis-slider", min: 0, max: 100, step: 1 });
+  const image = element("label", { class: "cnnvis-field" }, element("span", {}, "Image below"), overlay);
+  const popover = element(
+    "div",
+    { class: "cnnvis-popover", role: "dialog", "aria-label": "Display", hidden: true },
+    element(
+      "div",
+      { class: "cnnvis-field", role: "group", "aria-label": "Limits" },
+      element("span", {}, "Limits"),
+      low,
+      element("span", {}, "to"),
+      high,
+    ),
+    rule,
+    clip.field,
+    hide.field,
+    image,
+  );
+
+  function open(isOpen: boolean): void {
+    popover.hidden = !isOpen;
+    button.setAttribute("aria-expanded", String(isOpen));
+    if (isOpen) low.focus({ preventScroll: true });
+  }
+
+  /** What was typed: limits that can be are taken at once, and the scale with them. */
+  function type(): void {
+    const [lo, hi] = [low, high].map(({ value }) => (value.trim() === "" ? Number.NaN : Number(value)));
+    const isRange = lo < hi && Number.isFinite(hi - lo);
+    setText(rule, isRange ? "" : "Two numbers, the lower one first.");
+    if (isRange) source.choose({ limits: [lo, hi], scale: "limits" });
+  }
+
+  function show(): void {
+    const { clip: percent, hide: hidden, overlay: share, scene, limits, scale } = store.state;
+    clip.select.value = String(percent);
+    hide.select.value = hidden;
+    overlay.value = String(Math.round(share * 100));
+    image.hidden = scene === null || !canOverlay(store.state, scene);
+    // What is being typed is not taken away.
+    if (popover.matches(":focus-within")) return;
+    const range = scale === "limits" && limits !== null ? { lo: limits[0], hi: limits[1] } : null;
+    const shown = range ?? (scene === null ? null : layerRange(scene.frame, false));
+    low.value = shown === null ? "" : plain(shown.lo);
+    high.value = shown === null ? "" : plain(shown.hi);
+    const isUsed = percent > 0 || hidden !== "none" || share > 0 || range !== null;
+    button.classList.toggle("cnnvis-active", isUsed);
+  }
+
+  button.addEventListener("click", () => open(popover.hidden !== false), { signal });
+  for (const field of [low, high]) field.addEventListener("input", type, { signal });
+  overlay.addEventListener("input", () => source.choose({ overlay: Number(overlay.value) / 100 }), {
+    signal,
+  });
+  const holder = element("div", { class: "cnnvis-holder" }, button, popover);
+  holder.addEventListener(
+    "keydown",
+    (event) => {
+      // What is typed here is not the notebook's.
+      event.stopPropagation();
+      if (event.key !== "Escape" || popover.hidden) return;
+      event.preventDefault();
+      open(false);
+      button.focus({ preventScroll: true });
+    },
+    { signal },
+  );
+  holder.addEventListener(
+    "focusout",
+    ({ relatedTarget }) => {
+      if (relatedTarget instanceof Node && !holder.contains(relatedTarget)) open(false);
+    },
+    { signal },
+  );
+  // A click on what takes no focus closes it too; in a shadow tree the document sees only its host.
+  const outside = ({ target }: Event) => target instanceof Node && !holder.contains(target) && open(false);
+  store.on(["clip", "hide", "overlay", "scene", "limits", "scale", "picture"], show, signal);
+  queueMicrotask(() => holder.closest(".cnnvis")?.addEventListener("pointerdown", outside, { signal }));
+  show();
+  return holder;
+}

@@ -1,0 +1,31 @@
+import { element } from "../dom.js";
+
+/** A menu with its label. */
+export interface Menu {
+  readonly field: HTMLElement;
+  readonly select: HTMLSelectElement;
+}
+
+/** @param names what values are called that are not called as they are. */
+export function menu<Value extends string>(
+  label: string,
+  values: readonly Value[],
+  names: Partial<Record<Value, string>>,
+  choose: (value: Value) => void,
+  signal: AbortSignal,
+): Menu {
+  const select = element("select", { class: "cnnvis-select" });
+  select.append(...options(values, names));
+  select.addEventListener("change", () => choose(select.value as Value), { signal });
+  // Letters jump within a menu; they are not the notebook's shortcuts.
+  select.addEventListener("keydown", (event) => event.stopPropagation(), { signal });
+  const field = element("label", { class: "cnnvis-field cnnvis-how" }, element("span", {}, label), select);
+  return { field, select };
+}
+
+export function options<Value extends string>(
+  values: readonly Value[],
+  names: Partial<Record<Value, string>>,
+): HTMLOptionElement[] {
+  return values.map((value) => element("option", { value }, names[value] ?? value));
+}
