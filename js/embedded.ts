@@ -10,13 +10,22 @@ export interface Embedded {
   readonly metadata: unknown;
   readonly seen: unknown;
   readonly picture: string;
+  /** Base64 of the frame of mean maps; a page of an older version has none. */
+  readonly overview?: string;
   readonly state: Record<string, unknown>;
   readonly frames: Record<string, string>;
 }
 
 /** A source that has all it will ever have: a report, frozen from one look at a model. */
-export function embeddedSource({ metadata, seen, picture, state, frames }: Embedded): Source {
-  const values: Record<string, unknown> = { ...state, metadata, seen, picture, problem: "" };
+export function embeddedSource({ metadata, seen, picture, overview, state, frames }: Embedded): Source {
+  const values: Record<string, unknown> = {
+    ...state,
+    metadata,
+    seen,
+    picture,
+    overview: bytesOf(overview ?? ""),
+    problem: "",
+  };
   const changeListeners = new Set<(patch: Partial<Synced>) => void>();
   const frameListeners = new Set<(arrival: Arrival) => void>();
 
@@ -74,7 +83,10 @@ function add<Listener>(listeners: Set<Listener>, listener: Listener, signal: Abo
 }
 
 async function gunzip(base64: string): Promise<Uint8Array> {
-  const bytes = Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
-  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
+  const stream = new Blob([bytesOf(base64)]).stream().pipeThrough(new DecompressionStream("gzip"));
   return new Uint8Array(await new Response(stream).arrayBuffer());
+}
+
+function bytesOf(base64: string): Uint8Array<ArrayBuffer> {
+  return Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
 }

@@ -1,177 +1,256 @@
-import { type Badge, badgesOf } from "../badges.js";
-import { channelsText, kernelText, layerText, mapText } from "../describe.js";
-import { element, reveal, setText } from "../dom.js";
+import { badgesOf } from "../badges.js";
+import { element, setText } from "../dom.js";
+import { findable, isFound, wordsOf } from "../search.js";
 import { pickLayer } from "../selection.js";
 import type { Source } from "../source.js";
 import type { ViewerStore } from "../state.js";
+import { ancestors, holds, openDepth, type Row, treeOf, visibleRows } from "../tree.js";
 import type { Layer } from "../wire.js";
-import { badgeElements } from "./badge.js";
+import { chips } from "./chips.js";
+import { GROUP_HEIGHT, LAYER_HEIGHT, previewPainter, rowElement } from "./layerrow.js";
+import { virtualRows } from "./rows.js";
+import { treeKeys } from "./treekeys.js";
 
-/** Characters that badges may take from a name. */
-const ROOM = 16;
-
-/** The list of all layers in the order in which they ran, and a box to find one by its name, type or badges. */
+/** The layers as the model is built of them, a box to find some by words, and which kind of them is shown. */
 export function layersPanel(store: ViewerStore, source: Source, signal: AbortSignal): HTMLElement {
   const filter = element("input", {
     class: "cnnvis-filter",
     type: "search",
-    placeholder: "Find a layer",
-    "aria-label": "Find a layer",
+    placeholder: "Find: conv 3x3 512",
+    "aria-label": "Find a layer by name, type, kernel, channels, map or note",
     spellcheck: "false",
     autocomplete: "off",
   });
-  const total = element("span", { class: "cnnvis-total" });
-  const list = element("div", { class: "cnnvis-list", role: "listbox", "aria-label": "Layers" });
-  const none = element(
-    "p",
-    { class: "cnnvis-none", hidden: true },
-    "No layer has this in its name, type or notes.",
-  );
-  let rows: HTMLElement[] = [];
-  let texts: string[] = [];
+  const total = element("span", { class: "cnnvis-total", role: "status" });
+  const none = element("p", { class: "cnnvis-none", hidden: true }, "No layer has all of this.");
+  const paint = previewPainter();
   let layers: readonly Layer[] = [];
+  let badges: ReturnType<typeof badgesOf>[] = [];
+  let texts: ReturnType<typeof findable>[] = [];
+  let tiles = new Map<number, number>();
+  let rows: readonly Row[] = [];
+  /** Which layer each layer of the rows is: of those that are found. */
+  let found: readonly number[] = [];
+  let words: readonly string[] = [];
+  let depth = 0;
+  let picked = ALL;
+  /** What was folded and opened by hand, by name; while something is looked for all is open but what is folded then. */
+  const folds = new Map<string, boolean>();
+  let searchFolds = new Map<string, boolean>();
+  const list = virtualRows(make, signal);
+  const kinds = chips(pickKind, signal);
 
-  function build(): void {
+  const searching = () => words.length > 0 || picked !== ALL;
+  const layerOf = (index: number) => (rows[index].layer < 0 ? -1 : found[rows[index].layer]);
+  const isOpen = (index: number) => {
+    const { key, depth: own } = rows[index];
+    return searching() ? (searchFolds.get(key) ?? true) : (folds.get(key) ?? own < depth);
+  };
+
+  function make(index: number): HTMLElement {
+    const at = layerOf(index);
+    const layer = at < 0 ? null : layers[at];
+    const node = rowElement({ rows, index, layer, badges: badges[at] ?? [], words });
+    dress(index, node);
+    picture(index, node);
+    return node;
+  }
+
+  /** What changes while the row stays: whether it is open, and the current one. */
+  function dress(index: number, node: HTMLElement): void {
+    const at = layerOf(index);
+    const current = layers[at]?.name === store.state.layer;
+    if (at >= 0) node.setAttribute("aria-selected", String(current));
+    if (!holds(rows, index)) return;
+    node.setAttribute("aria-expanded", String(isOpen(index)));
+    const row = currentRow();
+    node.classList.toggle("cnnvis-within", !isOpen(index) && row > index && row < rows[index].end);
+  }
+
+  function picture(index: number, node: HTMLElement): void {
+    const place = node.querySelector<HTMLElement>(".cnnvis-preview");
+    const { overview, metadata } = store.state;
+    const fresh = overview?.generation === metadata.generation ? overview : null;
+    if (place !== null) paint(place, fresh, tiles.get(layerOf(index)));
+  }
+
+  function redress(): void {
+    for (const [index, node] of list.shown) dress(index, node);
+  }
+
+  const currentRow = () =>
+    rows.findIndex((row) => row.layer >= 0 && layers[found[row.layer]].name === store.state.layer);
+
+  function lay(fresh: boolean): void {
+    const visible = visibleRows(rows, isOpen);
+    list.set(
+      visible,
+      visible.map((index) => (rows[index].layer < 0 ? GROUP_HEIGHT : LAYER_HEIGHT)),
+      fresh,
+    );
+    redress();
+  }
+
+  function read(): void {
     if (store.state.metadata.layers === layers) return;
+    const first = layers.length === 0;
     const { metadata } = store.state;
     layers = metadata.layers;
-    const badges = layers.map((layer) => badgesOf(metadata.notesOf.get(layer.name) ?? [], layer));
-    texts = layers.map(({ name, type }, index) =>
-      [name, type, ...badges[index].map(({ text }) => text)].join(" ").toLowerCase(),
-    );
-    rows = layers.map((layer, index) => rowOf(layer, index, badges[index]));
-    list.replaceChildren(...rows);
+    badges = layers.map((layer) => badgesOf(metadata.notesOf.get(layer.name) ?? [], layer));
+    texts = layers.map((layer, index) => findable(layer, badges[index]));
+    showKinds();
+    if (!kinds.has(picked)) picked = ALL;
+    showKinds();
     sift();
-    mark();
+    if (first) mark();
+  }
+
+  function showKinds(): void {
+    kinds.show(
+      Object.entries(KINDS).map(([text, test]) => {
+        return { text, count: layers.filter((layer, index) => test(layer, badges[index].length)).length };
+      }),
+      picked,
+    );
+  }
+
+  function pickKind(kind: string): void {
+    picked = kind;
+    showKinds();
+    searchFolds = new Map();
+    sift();
+    if (!searching()) mark();
   }
 
   function sift(): void {
-    const words = filter.value.toLowerCase().split(/\s+/).filter(Boolean);
-    let visible = 0;
-    texts.forEach((text, index) => {
-      const found = words.every((word) => text.includes(word));
-      rows[index].hidden = !found;
-      if (found) visible++;
-    });
-    none.hidden = visible > 0 || layers.length === 0;
-    setText(total, visible === layers.length ? `${layers.length}` : `${visible} of ${layers.length}`);
+    const anchor = list.anchor();
+    const key = anchor === null ? null : rows[anchor.item]?.key;
+    const active = rows[list.active()]?.key;
+    words = wordsOf(filter.value);
+    found = layers.flatMap((layer, index) =>
+      KINDS[picked](layer, badges[index].length) && isFound(texts[index], words) ? [index] : [],
+    );
+    rows = treeOf(found.map((index) => layers[index]));
+    depth = openDepth(rows);
+    lay(true);
+    if (anchor !== null)
+      list.scrollTo(
+        rows.findIndex((row) => row.key === key),
+        anchor.over,
+      );
+    const again = rows.findIndex((row) => row.key === active);
+    if (again >= 0 && !list.box.contains(list.box.querySelector(":focus"))) list.keep(again);
+    none.hidden = found.length > 0 || layers.length === 0;
+    setText(
+      total,
+      found.length === layers.length ? `${layers.length}` : `${found.length} of ${layers.length}`,
+    );
   }
 
-  let marked: HTMLElement | undefined;
+  /** Opens what the current layer lies in, and scrolls to it. */
   function mark(): void {
-    const current = rows[layers.findIndex(({ name }) => name === store.state.layer)];
-    if (marked !== current) {
-      marked?.setAttribute("aria-selected", "false");
-      marked?.setAttribute("tabindex", "-1");
+    const at = currentRow();
+    if (at >= 0) {
+      const closed = ancestors(rows, at).filter((index) => !isOpen(index));
+      for (const index of closed) (searching() ? searchFolds : folds).set(rows[index].key, true);
+      if (closed.length > 0) lay(false);
+      list.activate(at, false);
+      // Another layer has other notes below the list, which may leave it less room.
+      requestAnimationFrame(() => {
+        if (!signal.aborted && at === currentRow()) list.reveal(at);
+      });
     }
-    marked = current;
-    current?.setAttribute("aria-selected", "true");
-    // One stop for the Tab key: the current layer, or the first where there is none.
-    (current ?? rows[0])?.setAttribute("tabindex", "0");
-    if (current === undefined) return;
-    reveal(list, current);
-    // Another layer has other notes below the list, which may leave it less room.
-    requestAnimationFrame(() => {
-      if (current === marked) reveal(list, current);
-    });
+    redress();
   }
 
-  function choose(row: HTMLElement | undefined, focus: boolean): void {
-    if (row === undefined) return;
-    const layer = layers[rows.indexOf(row)].name;
-    if (layer !== store.state.layer) source.choose(pickLayer(layer));
-    if (focus) row.focus({ preventScroll: true });
+  function fold(indices: readonly number[], open: boolean): void {
+    for (const index of indices) (searching() ? searchFolds : folds).set(rows[index].key, open);
+    lay(false);
   }
 
-  function key(event: KeyboardEvent): void {
-    const visible = rows.filter((row) => !row.hidden);
-    const at = visible.indexOf(event.target as HTMLElement);
-    const steps: Record<string, number> = {
-      ArrowDown: Math.min(at + 1, visible.length - 1),
-      ArrowUp: Math.max(at - 1, 0),
-      Home: 0,
-      End: visible.length - 1,
-      PageDown: Math.min(at + 10, visible.length - 1),
-      PageUp: Math.max(at - 10, 0),
-      Enter: at,
-      " ": at,
-    };
-    if (!Object.hasOwn(steps, event.key)) return;
-    event.preventDefault();
-    event.stopPropagation();
-    choose(visible[steps[event.key]], true);
+  function choose(index: number): void {
+    const at = index < 0 ? -1 : layerOf(index);
+    if (at >= 0 && layers[at].name !== store.state.layer) source.choose(pickLayer(layers[at].name));
   }
 
-  list.addEventListener("keydown", key, { signal });
-  list.addEventListener(
+  /** Picks a layer, folds or opens a module. */
+  function act(index: number): void {
+    if (layerOf(index) >= 0) choose(index);
+    else fold([index], !isOpen(index));
+  }
+
+  const firstLayer = () => rows.findIndex(({ layer }) => layer >= 0);
+
+  treeKeys(list, { rows: () => rows, isOpen, fold, act, height: LAYER_HEIGHT }, signal);
+  list.box.addEventListener(
     "click",
-    ({ target }) =>
-      choose(
-        rows.find((row) => target instanceof Node && row.contains(target)),
-        true,
-      ),
+    ({ target }) => {
+      const index = list.of(target);
+      if (index < 0) return;
+      const onChevron = target instanceof Element && target.closest(".cnnvis-chevron") !== null;
+      if (onChevron) fold([index], !isOpen(index));
+      else act(index);
+      list.activate(index, true);
+    },
     { signal },
   );
-  filter.addEventListener("input", sift, { signal });
+  filter.addEventListener(
+    "input",
+    () => {
+      searchFolds = new Map();
+      sift();
+      if (!searching()) mark();
+    },
+    { signal },
+  );
   filter.addEventListener(
     "keydown",
     (event) => {
       event.stopPropagation();
-      if (event.key === "Enter")
-        choose(
-          rows.find((row) => !row.hidden),
-          false,
-        );
-      if (event.key === "ArrowDown") {
+      if (event.key === "Enter") choose(firstLayer());
+      if (event.key === "ArrowDown" && list.items().length > 0) {
         event.preventDefault();
-        choose(
-          rows.find((row) => !row.hidden),
-          true,
-        );
+        list.activate(searching() ? list.items()[0] : list.active(), true);
       }
       if (event.key === "Escape" && filter.value !== "") {
         event.preventDefault();
         filter.value = "";
         sift();
+        mark();
       }
     },
     { signal },
   );
-  store.on(["metadata"], build, signal);
+  store.on(["metadata"], read, signal);
   store.on(["layer"], mark, signal);
-  build();
+  store.on(
+    ["overview", "metadata"],
+    () => {
+      tiles = tilesOf(store);
+      for (const [index, node] of list.shown) picture(index, node);
+    },
+    signal,
+  );
+  tiles = tilesOf(store);
+  read();
   return element(
     "section",
     { class: "cnnvis-layers", "aria-label": "Layers" },
     element("header", { class: "cnnvis-find" }, filter, total),
-    list,
+    kinds.root,
+    list.box,
     none,
   );
 }
 
-function rowOf(layer: Layer, index: number, badges: readonly Badge[]): HTMLElement {
-  const cut = layer.name.lastIndexOf(".") + 1;
-  const facts = [
-    [layer.type, kernelText(layer)].filter(Boolean).join(" "),
-    channelsText(layer),
-    layer.ran ? mapText(layer) : "",
-  ].filter(Boolean);
-  const row = element(
-    "div",
-    { class: "cnnvis-row", role: "option", "aria-selected": "false", tabindex: -1 },
-    element("span", { class: "cnnvis-index" }, String(index)),
-    element(
-      "span",
-      { class: "cnnvis-name" },
-      // The path gives way before the last part does.
-      element("span", { class: "cnnvis-path" }, layer.name.slice(0, cut)),
-      element("span", { class: "cnnvis-leaf" }, layer.name.slice(cut)),
-    ),
-    element("span", { class: "cnnvis-facts" }, facts.join(" · ")),
-  );
-  row.title = `${layer.name}\n${layerText(layer)}`;
-  row.classList.toggle("cnnvis-unrun", !layer.ran);
-  if (badges.length > 0)
-    row.append(element("span", { class: "cnnvis-badges" }, ...badgeElements(badges, ROOM)));
-  return row;
+const ALL = "All";
+const KINDS: Record<string, (layer: Layer, badges: number) => boolean> = {
+  [ALL]: () => true,
+  Convolutions: ({ kind }) => kind.startsWith("conv"),
+  "Never ran": ({ ran }) => !ran,
+  "With notes": (_, badges) => badges > 0,
+};
+
+function tilesOf(store: ViewerStore): Map<number, number> {
+  return new Map([...(store.state.overview?.channels ?? [])].map((layer, tile) => [layer, tile]));
 }

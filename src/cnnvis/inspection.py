@@ -26,6 +26,7 @@ from cnnvis.look import Look, Progress
 from cnnvis.notes import Note, notes_of
 from cnnvis.operation import tensors
 from cnnvis.preprocessing import recipe_of, spatial_of, unscaled
+from cnnvis.quantize import dequantize
 from cnnvis.run import LayerRun
 from cnnvis.tiles import filter_tiles, map_tiles
 from cnnvis.weights import by_filter, filters
@@ -189,6 +190,23 @@ class Inspection:
         if view == frame.FEATURE_MAPS:
             return map_tiles(self._kept(name, call), self.layer(name).layer, image)
         raise ValueError(f"view {view!r} is unknown; choose one of {', '.join(frame.VIEWS)}")
+
+    def kept_tiles(self, name: str, image: int = 0) -> Tensor | None:
+        """The tiles of a layer's first call as they were kept, without another forward pass.
+
+        Returns:
+            The exact values, or what their codes stand for; None where neither was kept.
+        """
+        with self._lock:
+            kept = self._look.kept(name, 0)
+            if kept is not None:
+                return map_tiles(kept, self.layer(name).layer, image)
+            coded = self._look.coded(name, 0, image)
+        if coded is None:
+            return None
+        values = dequantize(coded.quantized.codes, coded.quantized.bounds)
+        tiles, planes = coded.shape[:2]
+        return values.reshape(tiles, planes, -1, values.shape[2])
 
     def frame(
         self,

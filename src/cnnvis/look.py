@@ -126,6 +126,10 @@ class Look:
         """Whether the exact output of a call is among what is kept now."""
         return (name, call) in self._kept
 
+    def kept(self, name: str, call: int) -> Tensor | None:
+        """The exact output of a call on its device, if it is kept; it does not count as used."""
+        return self._kept.get((name, call))
+
     def exact(self, name: str) -> list[tuple[int, Tensor]]:
         """The calls of a layer whose outputs were kept, and these, on their device."""
         return [(call, kept) for (layer, call), kept in self._kept.items() if layer == name]

@@ -22,6 +22,7 @@ from cnnvis import bundle
 from cnnvis.describe import describe, image_count, picture, seen
 from cnnvis.frame import FEATURE_MAPS, VIEWS, clean
 from cnnvis.inspection import Inspection
+from cnnvis.overview import overview
 
 _MEGABYTE = 10**6
 _LARGEST_FRAME = 4 << 20
@@ -121,6 +122,7 @@ def to_html(
         "metadata": describe(inspection),
         "seen": seen(inspection, image),
         "picture": f"data:image/png;base64,{_base64(shown)}" if shown else "",
+        "overview": _base64(overview(inspection, image)),
         "state": opening,
     }
     title = clean(title if title is not None else f"{type(inspection.model).__name__} in cnnvis")

@@ -21,6 +21,7 @@ from cnnvis.choice import LayerChoice, unknown_layer
 from cnnvis.describe import describe, image_count, picture, seen, thumbnails
 from cnnvis.frame import FEATURE_MAPS, clean
 from cnnvis.inspection import DEFAULT_MEMORY_MB, Inspection, inspect
+from cnnvis.overview import overview
 from cnnvis.progress import paced, said_in_a_line
 from cnnvis.view_state import VIEW_STATE, ViewState
 
@@ -349,6 +350,7 @@ class CNNVisWidget(ViewState, anywidget.AnyWidget):
             return
         self.seen = seen(self.inspection, self.batch_index)
         self.picture = picture(self.inspection, self.batch_index)
+        self.overview = overview(self.inspection, self.batch_index, self._generation)
 
     def _show(self) -> None:
         """The frame of what is picked, or the reason why there is none."""

@@ -120,9 +120,9 @@ class Notebook:
     def run(self) -> Locator:
         """Runs every cell; gives the widget's canvas once it is painted."""
         self.page.evaluate("window.jupyterapp.commands.execute('notebook:run-all-cells')")
-        canvas = self.page.locator(".cnnvis canvas").first
+        canvas = self.page.locator(".cnnvis canvas.cnnvis-canvas").first
         canvas.wait_for(state="attached", timeout=CELL_SECONDS * 1000)
-        self.page.locator('.cnnvis canvas[data-state="ready"]').first.wait_for()
+        self.page.locator('.cnnvis canvas.cnnvis-canvas[data-state="ready"]').first.wait_for()
         return canvas
 
     def kernel(self, expression: str) -> Any:

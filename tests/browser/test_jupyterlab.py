@@ -127,7 +127,7 @@ def test_setting_anything_in_python_moves_the_view(notebook: Notebook, view: Vie
     notebook.execute("w.layer = 'second'; w.channels = [5]")
     view.wait("second")
     expect(view.root).to_contain_text("Picked: channel 5")
-    selected = view.layers.get_by_role("option", selected=True)
+    selected = view.layers.get_by_role("treeitem", selected=True)
     expect(selected).to_contain_text("second")
 
     notebook.execute("w.view = 'filters'")
@@ -229,10 +229,10 @@ def test_an_image_that_does_not_fit_is_an_error_in_python_and_the_view_stays(
 def test_two_views_of_one_widget_move_together_and_are_zoomed_apart(lab: Lab, page: Page) -> None:
     notebook = Notebook(lab, page, "two", [SETUP, "w"])
     notebook.run()
-    expect(page.locator('.cnnvis canvas[data-state="ready"]')).to_have_count(2)
+    expect(page.locator('.cnnvis canvas.cnnvis-canvas[data-state="ready"]')).to_have_count(2)
     notebook.execute("w.layer = 'second'")
-    expect(page.locator('.cnnvis canvas[data-layer="second"]')).to_have_count(2)
-    canvases = page.locator(".cnnvis canvas")
+    expect(page.locator('.cnnvis canvas.cnnvis-canvas[data-layer="second"]')).to_have_count(2)
+    canvases = page.locator(".cnnvis canvas.cnnvis-canvas")
     other = canvases.nth(1).get_attribute("data-transform") or ""
     page.locator(".cnnvis").first.get_by_role("button", name=re.compile("Zoom in")).click()
     expect(canvases.first).not_to_have_attribute("data-transform", other)

@@ -56,7 +56,7 @@ def test_it_works_in_a_sandboxed_frame(
     )
     page.goto(outer.as_uri())
     page.evaluate("html => { document.querySelector('iframe').srcdoc = html; }", path.read_text())
-    canvas = page.frame_locator("iframe").locator(".cnnvis canvas").first
+    canvas = page.frame_locator("iframe").locator(".cnnvis canvas.cnnvis-canvas").first
     expect(canvas).to_have_attribute("data-layer", "first")
     expect(canvas).to_have_attribute("data-state", "ready")
 
@@ -71,7 +71,7 @@ def test_hostile_names_labels_and_titles_are_text(page: Page, tmp_path: Path) ->
     view = View(page)
     view.wait(HOSTILE)
     assert page.title() == HOSTILE
-    expect(view.layers.get_by_role("option").first).to_contain_text("<img src=x onerror=")
+    expect(view.layers.get_by_role("treeitem").first).to_contain_text("<img src=x onerror=")
     view.pick_layer("__proto__")
     view.wait("__proto__")
     assert page.evaluate("window.ran") is None

@@ -55,9 +55,9 @@ class View:
     def __init__(self, page: Page) -> None:
         self.page = page
         self.root = page.locator(".cnnvis").first
-        self.canvas = self.root.locator("canvas").first
+        self.canvas = self.root.locator(".cnnvis-canvas").first
         self.readout = self.root.locator(".cnnvis-readout")
-        self.layers = self.root.get_by_role("listbox")
+        self.layers = self.root.get_by_role("tree")
 
     def wait(self, layer: str, view: str = "feature_maps", **which: int) -> None:
         """Until the layer is painted: of that generation, call, image or slice, where one is given."""
@@ -69,12 +69,18 @@ class View:
 
     def pick_layer(self, name: str) -> None:
         """Clicks a layer in the list, by its whole name."""
+        if self.option(name).count():
+            self.option(name).click()
+            return
+        find = self.root.get_by_role("searchbox")  # it is folded away, or far
+        find.fill(name)
         self.option(name).click()
+        find.fill("")
 
     def option(self, name: str) -> Locator:
         """A layer in the list; its title starts with its whole name."""
         named = re.compile(rf"^{re.escape(name)}($|\n)")
-        return self.layers.get_by_role("option").and_(self.page.get_by_title(named))
+        return self.layers.locator(".cnnvis-row").and_(self.page.get_by_title(named))
 
     def choose(self, view: str) -> None:
         """Clicks "Feature maps" or "Filters"."""
@@ -191,4 +197,4 @@ def check_maps(samples: list[Sample], maps: NDArray[Any], *, tiles: int = 3) -> 
 
 def option_names(layers: Locator) -> list[str]:
     """The texts of the listed layers."""
-    return [" ".join(text.split()) for text in layers.get_by_role("option").all_inner_texts()]
+    return [" ".join(text.split()) for text in layers.locator(".cnnvis-row").all_inner_texts()]

@@ -64,6 +64,7 @@ describe("the view", () => {
     const { rows } = open(traits(["stem.conv1", "b"]));
     expect(rows().map((row) => row.querySelector(".cnnvis-name")?.textContent)).toEqual(["stem.conv1", "b"]);
     expect(rows()[0].querySelector(".cnnvis-facts")?.textContent).toBe("Conv2d 7×7 /2 · 3→2 · 2×3");
+    expect(rows()[0].querySelector(".cnnvis-costs")?.textContent).toBe(" · 294 · 1 M mac");
     expect(rows()[0].getAttribute("aria-selected")).toBe("true");
   });
 
@@ -111,7 +112,7 @@ describe("the view", () => {
     const box = one<HTMLInputElement>(".cnnvis-filter");
     box.value = "not finite";
     box.dispatchEvent(new Event("input"));
-    expect(rows().map((row) => row.hidden)).toEqual([true, false]);
+    expect(rows().map((row) => row.querySelector(".cnnvis-name")?.textContent)).toEqual(["b"]);
   });
 
   it("picks calls and images, where there are more than one, and none of filters", () => {
@@ -236,12 +237,16 @@ describe("the view", () => {
     rows()[1].click();
     expect(model.values.layer).toBe("b");
     press(rows()[1], "ArrowDown");
+    expect(model.values.layer).toBe("b");
+    press(rows()[2], "Enter");
     expect(model.values.layer).toBe("c");
     press(rows()[2], "Home");
+    press(rows()[0], " ");
     expect(model.values.layer).toBe("a");
     press(rows()[0], "End");
-    expect(model.values.layer).toBe("c");
     expect(rows().map((row) => row.tabIndex)).toEqual([-1, -1, 0]);
+    press(rows()[2], "b");
+    expect(rows().map((row) => row.tabIndex)).toEqual([-1, 0, -1]);
   });
 
   it("keeps keys that it uses from the notebook, and no others", () => {
@@ -251,6 +256,8 @@ describe("the view", () => {
     press(rows()[0], "ArrowDown");
     expect(outside).not.toHaveBeenCalled();
     press(rows()[0], "b");
+    expect(outside).not.toHaveBeenCalled();
+    press(rows()[0], "?");
     expect(outside).toHaveBeenCalledTimes(1);
     document.body.removeEventListener("keydown", outside);
   });
@@ -260,7 +267,7 @@ describe("the view", () => {
     const box = one<HTMLInputElement>(".cnnvis-filter");
     box.value = "block conv2d";
     box.dispatchEvent(new Event("input"));
-    expect(rows().map((row) => row.hidden)).toEqual([true, false, false]);
+    expect(rows().map((row) => row.querySelector(".cnnvis-name")?.textContent)).toEqual(["conv", "down"]);
     expect(one(".cnnvis-total").textContent).toBe("2 of 3");
   });
 

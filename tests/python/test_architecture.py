@@ -64,6 +64,7 @@ MAY_IMPORT = {
         "notes",
         "operation",
         "preprocessing",
+        "quantize",
         "report",
         "run",
         "tiles",
@@ -71,6 +72,7 @@ MAY_IMPORT = {
     },
     "describe": {"_version", "inspection", "frame", "layers"},
     "answers": {"frame", "inspection"},
+    "overview": {"frame", "inspection", "quantize"},
     "progress": set(),
     "view_state": {"frame"},
     "widget": {
@@ -80,11 +82,12 @@ MAY_IMPORT = {
         "describe",
         "frame",
         "inspection",
+        "overview",
         "progress",
         "report",
         "view_state",
     },
-    "report": {"inspection", "frame", "describe", "bundle"},
+    "report": {"inspection", "frame", "describe", "bundle", "overview"},
 }
 WITHOUT_TORCH = {
     "memory",
@@ -151,7 +154,7 @@ def test_importing_cnnvis_imports_neither_torchvision_nor_matplotlib() -> None:
 # JavaScript: the DOM begins at canvas, gestures and panels, Python's names end at wire and frame
 
 SNAKE_CASE = re.compile(r"\b[a-z]+(?:_[a-z]+)+\b")
-PURE = ("transform", "layout", "raster", "colormaps", "frame", "order", "ranges", "cache", "format")
+PURE = ("tree", "search", "virtual", "transform", "layout", "raster", "colormaps", "frame", "order", "ranges", "cache", "format")
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "js").rglob("*.ts")), ids=lambda path: path.stem)

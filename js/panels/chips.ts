@@ -1,0 +1,62 @@
+import { element } from "../dom.js";
+
+export interface Chip {
+  readonly text: string;
+  readonly count: number;
+}
+
+/**
+ * Buttons of which one is picked; the first is "all". What would show nothing, or the same as the first, is not
+ * there, and no button is where there is no choice.
+ */
+export function chips(onPick: (text: string) => void, signal: AbortSignal) {
+  const root = element("div", { class: "cnnvis-chips", role: "radiogroup", "aria-label": "Which layers" });
+  let buttons: HTMLElement[] = [];
+  let names: string[] = [];
+
+  function show(all: readonly Chip[], picked: string): void {
+    const useful = all.filter(({ count }, index) => index === 0 || (count > 0 && count < all[0].count));
+    const focused = buttons.findIndex((button) => button.matches(":focus"));
+    names = useful.map(({ text }) => text);
+    buttons = useful.map(({ text, count }) => {
+      const chosen = text === picked;
+      return element(
+        "button",
+        {
+          type: "button",
+          class: "cnnvis-chip",
+          role: "radio",
+          "aria-checked": String(chosen),
+          tabindex: chosen ? 0 : -1,
+        },
+        text,
+        element("span", { class: "cnnvis-chip-count" }, ` ${count}`),
+      );
+    });
+    root.replaceChildren(...buttons);
+    root.hidden = useful.length < 2;
+    if (focused >= 0) buttons[names.indexOf(picked)]?.focus({ preventScroll: true });
+  }
+
+  root.addEventListener(
+    "click",
+    ({ target }) => {
+      const at = buttons.findIndex((button) => target instanceof Node && button.contains(target));
+      if (at >= 0) onPick(names[at]);
+    },
+    { signal },
+  );
+  root.addEventListener(
+    "keydown",
+    (event) => {
+      const by = { ArrowLeft: -1, ArrowUp: -1, ArrowRight: 1, ArrowDown: 1 }[event.key];
+      if (by === undefined) return;
+      event.preventDefault();
+      event.stopPropagation();
+      const at = buttons.indexOf(event.target as HTMLElement) + by;
+      if (at >= 0 && at < names.length) onPick(names[at]);
+    },
+    { signal },
+  );
+  return { root, show, has: (text: string) => names.includes(text) };
+}

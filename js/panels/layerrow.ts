@@ -1,0 +1,160 @@
+import type { Badge } from "../badges.js";
+import { colorTable } from "../colormaps.js";
+import { channelsText, kernelText, layerText, mapText } from "../describe.js";
+import { element } from "../dom.js";
+import { count } from "../format.js";
+import type { Frame } from "../frame.js";
+import { marksIn } from "../search.js";
+import { holds, type Row } from "../tree.js";
+import type { Layer } from "../wire.js";
+import { badgeElements } from "./badge.js";
+
+/** CSS pixels; the style sheet has the same. */
+export const LAYER_HEIGHT = 44;
+export const GROUP_HEIGHT = 28;
+const PREVIEW = 28;
+const INDENT = 12;
+/** Levels beyond this are not indented further, or there were no room for names. */
+const DEEPEST = 6;
+/** Characters that badges may take from a name. */
+const ROOM = 16;
+/** Of a name that are put into the page. */
+const LONGEST = 20_000;
+
+export interface RowContent {
+  readonly rows: readonly Row[];
+  readonly index: number;
+  readonly layer: Layer | null;
+  readonly badges: readonly Badge[];
+  readonly words: readonly string[];
+}
+
+/** One row of the tree: two lines and a place for the picture of a layer, one line of a module. */
+export function rowElement({ rows, index, layer, badges, words }: RowContent): HTMLElement {
+  const row = rows[index];
+  const node = element("div", {
+    class: layer === null ? "cnnvis-group" : "cnnvis-row",
+    role: "treeitem",
+    tabindex: -1,
+    "aria-level": row.depth + 1,
+    "aria-posinset": row.position,
+    "aria-setsize": row.siblings,
+    "aria-selected": layer === null ? undefined : "false",
+  });
+  const depth = Math.min(row.depth, DEEPEST);
+  node.style.paddingLeft = `${8 + depth * INDENT}px`;
+  // One hairline for each module that it lies in.
+  const guides = element("span", { class: "cnnvis-guides", "aria-hidden": "true" });
+  guides.style.width = `${depth * INDENT}px`;
+  const chevron = element("span", { class: "cnnvis-chevron", "aria-hidden": "true" });
+  chevron.hidden = !holds(rows, index);
+  node.append(
+    guides,
+    chevron,
+    layer === null ? groupText(row, words) : layerLines(row, layer, badges, words),
+  );
+  if (layer === null) {
+    node.title = `${row.key}\n${row.layers} layers · ${count(row.parameters)} parameters`;
+    return node;
+  }
+  node.append(element("span", { class: "cnnvis-preview", "aria-hidden": "true" }));
+  node.title = `${layer.name}\n${layerText(layer)}`;
+  node.classList.toggle("cnnvis-unrun", !layer.ran);
+  return node;
+}
+
+function groupText(row: Row, words: readonly string[]): HTMLElement {
+  return element(
+    "span",
+    { class: "cnnvis-lines" },
+    nameElement(row, words),
+    element("span", { class: "cnnvis-count" }, `${row.layers} layers`),
+  );
+}
+
+function layerLines(row: Row, layer: Layer, badges: readonly Badge[], words: readonly string[]): HTMLElement {
+  const top = element("span", { class: "cnnvis-line" }, nameElement(row, words));
+  if (badges.length > 0)
+    top.append(element("span", { class: "cnnvis-badges" }, ...badgeElements(badges, ROOM)));
+  const facts = [
+    [layer.type, kernelText(layer)].filter(Boolean).join(" "),
+    channelsText(layer),
+    layer.ran ? mapText(layer) : "",
+  ].filter(Boolean);
+  const costs = [
+    layer.parameters > 0 ? count(layer.parameters) : "",
+    layer.macs === null || !layer.ran ? "" : `${count(layer.macs)} mac`,
+  ].filter(Boolean);
+  return element(
+    "span",
+    { class: "cnnvis-lines" },
+    top,
+    element("span", { class: "cnnvis-facts" }, facts.join(" · ")),
+    element("span", { class: "cnnvis-costs" }, costs.length > 0 ? ` · ${costs.join(" · ")}` : ""),
+  );
+}
+
+function nameElement({ label }: Row, words: readonly string[]): HTMLElement {
+  const text = label.slice(0, LONGEST) || "(no name)";
+  const cut = text.lastIndexOf(".") + 1;
+  return element(
+    "span",
+    { class: "cnnvis-name" },
+    // The path gives way before the last part does.
+    element("span", { class: "cnnvis-path" }, ...marked(text, words, 0, cut)),
+    element("span", { class: "cnnvis-leaf" }, ...marked(text, words, cut, text.length)),
+  );
+}
+
+/** A part of a text, in which the words are marked. */
+function marked(text: string, words: readonly string[], from: number, to: number): (Node | string)[] {
+  const parts: (Node | string)[] = [];
+  let at = from;
+  for (const [start, stop] of marksIn(text, words)) {
+    const [first, last] = [Math.max(start, at), Math.min(stop, to)];
+    if (first >= last) continue;
+    parts.push(text.slice(at, first), element("mark", {}, text.slice(first, last)));
+    at = last;
+  }
+  parts.push(text.slice(at, to));
+  return parts.filter((part) => part !== "");
+}
+
+/** Draws mean maps; `null` says that there is none. */
+export function previewPainter(): (
+  place: HTMLElement,
+  frame: Frame | null,
+  tile: number | undefined,
+) => void {
+  const table = colorTable("viridis");
+  return (place, frame, tile) => {
+    place.replaceChildren();
+    if (frame === null || tile === undefined) return;
+    const { codes, codeWidth, codeHeight } = frame;
+    const start = tile * codeHeight * codeWidth;
+    // The map fills the upper left of its tile: codes 0 are beyond it.
+    let [width, height] = [0, 0];
+    for (let i = 0; i < codeHeight * codeWidth; i++) {
+      if (codes[start + i] === 0) continue;
+      width = Math.max(width, (i % codeWidth) + 1);
+      height = Math.floor(i / codeWidth) + 1;
+    }
+    if (width === 0) return;
+    const canvas = element("canvas", { width, height });
+    const scale = PREVIEW / Math.max(width, height);
+    canvas.style.width = `${Math.max(2, width * scale)}px`;
+    canvas.style.height = `${Math.max(2, height * scale)}px`;
+    const context = canvas.getContext("2d");
+    if (context === null) return;
+    const image = context.createImageData(width, height);
+    const pixels = new Uint32Array(image.data.buffer);
+    for (let y = 0; y < height; y++) {
+      for (let x = 0; x < width; x++) {
+        const code = codes[start + y * codeWidth + x];
+        if (code > 0) pixels[y * width + x] = table[Math.round(((code - 1) * 255) / 254)];
+      }
+    }
+    context.putImageData(image, 0, 0);
+    place.append(canvas);
+  };
+}

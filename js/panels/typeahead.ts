@@ -1,0 +1,17 @@
+/** Milliseconds after which the next letter begins another word. */
+const PAUSE = 700;
+
+/** Letters that are typed one after the other, as one word; the timer ends with the signal. */
+export function typeahead(signal: AbortSignal): (letter: string) => string {
+  let typed = "";
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  signal.addEventListener("abort", () => clearTimeout(timer), { once: true });
+  return (letter) => {
+    typed += letter.toLowerCase();
+    clearTimeout(timer);
+    timer = setTimeout(() => {
+      typed = "";
+    }, PAUSE);
+    return typed;
+  };
+}
