@@ -26,7 +26,7 @@ from cnnvis.look import Look, Progress
 from cnnvis.notes import Note, notes_of
 from cnnvis.operation import tensors
 from cnnvis.preprocessing import recipe_of, spatial_of, unscaled
-from cnnvis.quantize import dequantize
+from cnnvis.quantize import STEPS
 from cnnvis.run import LayerRun
 from cnnvis.tiles import filter_tiles, map_tiles
 from cnnvis.weights import by_filter, filters
@@ -204,7 +204,10 @@ class Inspection:
             coded = self._look.coded(name, 0, image)
         if coded is None:
             return None
-        values = dequantize(coded.quantized.codes, coded.quantized.bounds)
+        codes = coded.quantized.codes
+        lo, hi = coded.quantized.bounds[:, :, None, None].unbind(1)
+        values = (codes.to(torch.float32) - 1).mul_((hi - lo) / STEPS).add_(lo)
+        values.masked_fill_(codes == 0, torch.nan)
         tiles, planes = coded.shape[:2]
         return values.reshape(tiles, planes, -1, values.shape[2])
 

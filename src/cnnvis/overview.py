@@ -61,11 +61,11 @@ def mean_map(tiles: Tensor) -> Tensor:
 
 def shrink(mean: Tensor, side: int) -> Tensor:
     """The map with its longer side averaged down to `side`; a map that is smaller is left as it is."""
-    height, width = mean.shape
-    longest = max(height, width)
+    longest = max(mean.shape)
     if longest <= side:
         return mean
-    size = [max(1, (2 * n * side + longest) // (2 * longest)) for n in (height, width)]
+    rows, columns = (max(1, (2 * n * side + longest) // (2 * longest)) for n in mean.shape)
+    size = (rows, columns)
     finite = mean.isfinite()
     if bool(finite.all()):
         return adaptive_avg_pool2d(mean[None], size)[0]

@@ -154,7 +154,20 @@ def test_importing_cnnvis_imports_neither_torchvision_nor_matplotlib() -> None:
 # JavaScript: the DOM begins at canvas, gestures and panels, Python's names end at wire and frame
 
 SNAKE_CASE = re.compile(r"\b[a-z]+(?:_[a-z]+)+\b")
-PURE = ("tree", "search", "virtual", "transform", "layout", "raster", "colormaps", "frame", "order", "ranges", "cache", "format")
+PURE = (
+    "tree",
+    "search",
+    "virtual",
+    "transform",
+    "layout",
+    "raster",
+    "colormaps",
+    "frame",
+    "order",
+    "ranges",
+    "cache",
+    "format",
+)
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "js").rglob("*.ts")), ids=lambda path: path.stem)
