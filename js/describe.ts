@@ -1,11 +1,12 @@
 /** Sentences about a layer and its values: the words of the view in one place. */
 
-import { count, perAxis, times, withError } from "./format.js";
+import { colorAt } from "./colormaps.js";
+import { count, exactly, perAxis, plain, times, withError } from "./format.js";
 import { codeAt, dequantize, errorOf, FILTERS, type Frame, type View } from "./frame.js";
 import type { Cell } from "./layout.js";
 import type { Scene } from "./scene.js";
 import { planeOf } from "./slice.js";
-import { bestOf, type State } from "./state.js";
+import { bestOf, currentLayer, exactAt, pointedAt, type State } from "./state.js";
 import type { Layer, ReceptiveField } from "./wire.js";
 
 /** What one tile is called. */
@@ -93,6 +94,9 @@ export function placeText(
 /** The value there, with how far it can be off; three of them for a filter that is shown in color. */
 export function valueText(state: Readonly<State>, scene: Scene, cell: Cell): string {
   const { frame, order, arrangement, slice } = scene;
+  const pointed = pointedAt(state);
+  const exact = arrangement === "color" || pointed === null ? null : exactAt(state, pointed);
+  if (exact !== null) return `value ${exactly(exact, currentLayer(state)?.dtype ?? "")}`;
   const best = bestOf(state, frame, order[cell.position]);
   const at = (plane: number) => numberText(best.frame, best.tile, planeOf(slice, plane), cell);
   const value = arrangement === "color" ? colorText([at(0), at(1), at(2)]) : `value ${at(cell.plane)}`;
@@ -128,4 +132,18 @@ function kernelPlace(layer: Layer | null, channel: number, own: number): string 
 /** A size in pixels may be a fraction where the image was resized on the way. */
 function short(size: number): number {
   return Number(size.toFixed(1));
+}
+
+/** What is said around a picture of the view: whose it is, and what its colors mean. */
+export function describeView(
+  { metadata, layer, view, clip }: Readonly<State>,
+  { look }: Scene,
+): { title: string; colors: { text: string; stops: string[] } } {
+  const name = look.arrangement === "color" ? "gray" : look.colormap;
+  const stops = Array.from({ length: 25 }, (_, i) => colorAt(name, i / 24));
+  const whose = `each ${tileWord(view)} by its own range`;
+  const range = look.range === null ? whose : `${plain(look.range.lo)} to ${plain(look.range.hi)}`;
+  const clipped = clip > 0 ? ` · ${plain(100 - 2 * clip)} % of the values` : "";
+  const what = view === FILTERS ? "filters" : "feature maps";
+  return { title: `${metadata.model} · ${layer} · ${what}`, colors: { text: `${range}${clipped}`, stops } };
 }

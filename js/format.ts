@@ -18,6 +18,21 @@ export function withError(value: number, error: number): string {
   return `${unsignZero(value.toFixed(decimals))} ± ${rounded.toFixed(decimals)}`;
 }
 
+/**
+ * An exact value: as few digits as give it back in its own type.
+ *
+ * @param dtype as torch names it; what is no float64 and no integer is held by float32 exactly.
+ */
+export function exactly(value: number, dtype: string): string {
+  if (!Number.isFinite(value)) return Number.isNaN(value) ? "NaN" : value > 0 ? "inf" : "-inf";
+  if (dtype === "float64" || dtype.includes("int") || Math.fround(value) !== value) return String(value);
+  for (let digits = 1; digits < 9; digits++) {
+    const text = value.toPrecision(digits);
+    if (Math.fround(Number(text)) === value) return String(Number(text));
+  }
+  return String(Number(value.toPrecision(9)));
+}
+
 /** A value in about four digits, short enough for a legend. */
 export function plain(value: number): string {
   if (Number.isNaN(value)) return "–";

@@ -52,6 +52,8 @@ export interface Frame extends FrameKey {
   readonly stats: Float32Array;
   readonly statNames: readonly string[];
   readonly channels: Int32Array;
+  /** What each filter adds; null of maps, and of layers that add nothing. */
+  readonly bias: Float32Array | null;
   readonly byteLength: number;
 }
 
@@ -76,6 +78,7 @@ export function parseFrame(bytes: Uint8Array): Frame {
   const bounds = tensor(header, body, "bounds", "F32", 2);
   const stats = tensor(header, body, "stats", "F32", 2);
   const channels = tensor(header, body, "channels", "I32", 1);
+  const bias = header.bias === undefined ? null : tensor(header, body, "bias", "F32", 1);
   const [tiles, rows, codeWidth] = codes.shape;
   const shape = fullShape(meta);
   const factor = positive(meta.factor, "factor");
@@ -90,6 +93,7 @@ export function parseFrame(bytes: Uint8Array): Frame {
   expect(bounds.shape[0] === tiles && bounds.shape[1] === 2, `bounds of shape (${tiles}, 2)`);
   expect(stats.shape[0] === tiles && stats.shape[1] === statNames.length, `stats of ${tiles} tiles`);
   expect(channels.shape[0] === tiles, `${tiles} channels`);
+  expect(bias === null || bias.shape[0] === tiles, `a bias of ${tiles} filters`);
   expect(meta.view === FEATURE_MAPS || meta.view === FILTERS, "a known view");
   return {
     layer: String(meta.layer),
@@ -107,6 +111,7 @@ export function parseFrame(bytes: Uint8Array): Frame {
     stats: new Float32Array(aligned(stats.bytes)),
     statNames,
     channels: new Int32Array(aligned(channels.bytes)),
+    bias: bias === null ? null : new Float32Array(aligned(bias.bytes)),
     byteLength: bytes.byteLength,
   };
 }

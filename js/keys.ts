@@ -26,6 +26,10 @@ export interface Actions {
   readonly go: Go;
   focusLayers(): void;
   toggleFullscreen(): void;
+  copyValues(how: "tsv" | "numpy"): void;
+  copyPicture(): void;
+  /** @param ratio pixels of the file in one CSS pixel. */
+  savePicture(ratio: number): void;
 }
 
 /**
@@ -208,6 +212,16 @@ export function keymap(store: ViewerStore, source: Source, { motion, go, ...acti
           on: { l: () => fold("layers"), i: () => fold("inspector") },
         },
         { keys: "/", what: "find a layer", on: { "/": actions.focusLayers } },
+        {
+          keys: "Ctrl or Cmd + C",
+          what: "copy the values of the picked tile",
+          on: { "Mod+c": () => actions.copyValues("tsv") },
+        },
+        {
+          keys: "p, s",
+          what: "copy the tile as a picture, save all of it",
+          on: { p: actions.copyPicture, s: () => actions.savePicture(2) },
+        },
         { keys: "f", what: "full screen", on: { f: actions.toggleFullscreen } },
         { keys: "?", what: "these keys", on: { "?": open("help") } },
       ],

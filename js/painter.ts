@@ -38,9 +38,23 @@ export class Painter {
     { width, height, ratio }: { width: number; height: number; ratio: number },
     palette: Palette,
   ): void {
+    const place = this.drawTiles(context, state, { width, height, ratio });
+    const { scene } = state;
+    if (place === null || scene === null) return;
+    drawValues(context, state, scene, place);
+    drawMarks(context, state, scene, place, palette);
+    drawHeaders(context, state, scene, place, palette);
+  }
+
+  /** The tiles alone; null where there is nothing to draw. */
+  drawTiles(
+    context: CanvasRenderingContext2D,
+    state: Readonly<State>,
+    { width, height, ratio }: { width: number; height: number; ratio: number },
+  ): Placement | null {
     const { scene } = state;
     const t = currentTransform(state);
-    if (scene === null || t === null || !(width > 0 && height > 0)) return;
+    if (scene === null || t === null || !(width > 0 && height > 0)) return null;
     // Whole pixels, so that the picture does not shimmer while it is moved.
     const place = {
       k: t.k * ratio,
@@ -52,9 +66,7 @@ export class Painter {
     };
     this.#update(scene, state);
     this.#drawTiles(context, state, scene, place);
-    drawValues(context, state, scene, place);
-    drawMarks(context, state, scene, place, palette);
-    drawHeaders(context, state, scene, place, palette);
+    return place;
   }
 
   clear(): void {

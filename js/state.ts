@@ -1,7 +1,7 @@
 import { FEATURE_MAPS, FILTERS, type Frame, type FrameKey, keyOf } from "./frame.js";
 import type { Cell } from "./layout.js";
 import type { Scene } from "./scene.js";
-import { depthOf, type Slice } from "./slice.js";
+import { depthOf, planeOf, type Slice } from "./slice.js";
 import type { Source } from "./source.js";
 import { Store } from "./store.js";
 import type { Appearance } from "./theme.js";
@@ -48,6 +48,8 @@ export interface Local {
   /** Whether the keys move the cell under the cursor, and not the picked tile. */
   readonly inCells: boolean;
   readonly panels: Panels;
+  /** What was just done, in a sentence; empty when that is long ago. */
+  readonly toast: string;
   readonly appearance: Appearance;
 }
 
@@ -98,6 +100,7 @@ export function viewerStore(synced: Synced): ViewerStore {
     trail: { visits: [], at: -1 },
     inCells: false,
     panels: { layers: true, inspector: true },
+    toast: "",
     appearance: "light",
   });
 }
@@ -154,4 +157,58 @@ export function isHeld(source: Source, state: Readonly<State>, image: number, ca
 export function hiddenCount(frame: Frame, { scene, hide, viewport }: Readonly<State>): number {
   if (scene !== null) return frame.tiles - scene.order.length;
   return hide !== "none" && viewport.width > 0 ? frame.tiles : 0;
+}
+
+/** The cell that is pointed at, as a place in its layer. */
+export interface Pointed {
+  readonly of: Frame;
+  readonly channel: number;
+  readonly plane: number;
+  readonly row: number;
+  readonly column: number;
+  /** Of its plane. */
+  readonly size: { readonly rows: number; readonly columns: number };
+}
+
+export function pointedAt({ scene, hover }: Readonly<State>, plane = hover?.plane ?? 0): Pointed | null {
+  if (scene === null || hover === null) return null;
+  const { frame, order, slice } = scene;
+  const { height, width } = frame.shape;
+  const channel = frame.channels[order[hover.position]];
+  return {
+    of: frame,
+    channel,
+    plane: planeOf(slice, plane),
+    row: hover.row,
+    column: hover.column,
+    size: { rows: height, columns: width },
+  };
+}
+
+/** The exact value of a place where it is known. */
+export function exactAt(
+  { exact }: Readonly<State>,
+  { of, channel, plane, row, column }: Pointed,
+): number | null {
+  if (exact === null || exact.channel !== channel || exact.plane !== plane) return null;
+  if (keyOf(exact.of) !== keyOf(of)) return null;
+  const [y, x] = [row - exact.top, column - exact.left];
+  if (y < 0 || x < 0 || y >= exact.rows || x >= exact.columns) return null;
+  return exact.values[y * exact.columns + x];
+}
+
+/** What is pointed at and not known exactly; colors of three planes stay as they are. */
+export function exactWanted(state: Readonly<State>): Pointed | null {
+  const { scene } = state;
+  if (scene === null || scene.arrangement === "color" || !isWanted(scene.frame, state)) return null;
+  const pointed = pointedAt(state);
+  return pointed === null || exactAt(state, pointed) !== null ? null : pointed;
+}
+
+/** The tile that is pointed at, else the one picked last; -1 for none. */
+export function chosenTile(state: Readonly<State>, frame: Frame): number {
+  const pointed = pointedAt(state);
+  if (pointed !== null && pointed.of === frame) return frame.channels.indexOf(pointed.channel);
+  const channel = state.channels.at(-1);
+  return channel === undefined ? -1 : frame.channels.indexOf(channel);
 }

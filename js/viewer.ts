@@ -1,6 +1,8 @@
 import { createCanvas } from "./canvas.js";
 import { followDetail } from "./detail.js";
 import { element } from "./dom.js";
+import { followExact } from "./exact.js";
+import { exportsOf } from "./exports.js";
 import { feed } from "./feed.js";
 import { FILTERS } from "./frame.js";
 import { addGestures } from "./gestures.js";
@@ -10,11 +12,12 @@ import { helpPanel } from "./panels/help.js";
 import { inspectorPanel } from "./panels/inspector.js";
 import { layersPanel } from "./panels/layers.js";
 import { legendPanel } from "./panels/legend.js";
-import { bannerPanel, messagePanel, quietPanel } from "./panels/notice.js";
+import { bannerPanel, messagePanel, quietPanel, toastPanel } from "./panels/notice.js";
 import { progressPanel } from "./panels/progress.js";
 import { readoutPanel } from "./panels/readout.js";
 import { sizerPanel } from "./panels/sizer.js";
 import { spokenPanel } from "./panels/spoken.js";
+import { tablePanel } from "./panels/table.js";
 import { toolbarPanel } from "./panels/toolbar.js";
 import { nextScene } from "./scene.js";
 import type { Source } from "./source.js";
@@ -68,6 +71,7 @@ export function mountViewer({ root, store, source, signal, fill = false }: Viewe
       root.querySelector<HTMLElement>(".cnnvis-filter")?.focus({ preventScroll: true });
     },
     toggleFullscreen: () => toggleFullscreen(root),
+    ...exportsOf(store, source, canvas, signal),
   };
   const keys = keymap(store, source, actions);
   addKeys(canvas, keys, signal);
@@ -91,7 +95,9 @@ export function mountViewer({ root, store, source, signal, fill = false }: Viewe
         progressPanel(store, signal),
         messagePanel(store, signal),
         quietPanel(store, signal),
+        toastPanel(store, signal),
         helpPanel(store, keys, signal),
+        tablePanel(store, source, signal),
       ),
       element("footer", { class: "cnnvis-foot" }, readoutPanel(store, signal), legendPanel(store, signal)),
     ),
@@ -127,6 +133,7 @@ export function mountViewer({ root, store, source, signal, fill = false }: Viewe
   nameCanvas();
   feed(store, source, signal);
   followDetail(store, source, signal);
+  followExact(store, source, signal);
   signal.addEventListener("abort", () => root.replaceChildren(), { once: true });
 }
 

@@ -6,6 +6,7 @@ import type { ViewerStore } from "../state.js";
 import { canOverlay } from "../underlay.js";
 import type { Hide } from "../wire.js";
 import { menu } from "./menu.js";
+import { createPopover } from "./popover.js";
 
 const CLIPS = ["0", "0.1", "1", "2", "5"] as const;
 const CLIP_NAMES = { "0": "nothing", "0.1": "0.1 %", "1": "1 %", "2": "2 %", "5": "5 %" };
@@ -13,11 +14,6 @@ const HIDE_NAMES: Record<Hide, string> = { none: "none", dead: "all zeros", cons
 
 /** A button that opens what is asked for less often: typed limits, clipping, what is hidden, the image below. */
 export function displayPanel(store: ViewerStore, source: Source, signal: AbortSignal): HTMLElement {
-  const button = element(
-    "button",
-    { type: "button", class: "cnnvis-button", "aria-expanded": "false", "aria-haspopup": "dialog" },
-    "Display",
-  );
   const limit = (label: string) =>
     element("input", {
       class: "cnnvis-number",
@@ -44,9 +40,13 @@ export function displayPanel(store: ViewerStore, source: Source, signal: AbortSi
   );
   const overlay = element("input", { type: "range", class: "cnnvis-slider", min: 0, max: 100, step: 1 });
   const image = element("label", { class: "cnnvis-field" }, element("span", {}, "Image below"), overlay);
-  const popover = element(
-    "div",
-    { class: "cnnvis-popover", role: "dialog", "aria-label": "Display", hidden: true },
+  const {
+    element: holder,
+    button,
+    panel,
+  } = createPopover(
+    { text: "Display", name: "Limits, clipping, hidden maps, the image below", kind: "cnnvis-button" },
+    signal,
     element(
       "div",
       { class: "cnnvis-field", role: "group", "aria-label": "Limits" },
@@ -60,12 +60,6 @@ export function displayPanel(store: ViewerStore, source: Source, signal: AbortSi
     hide.field,
     image,
   );
-
-  function open(isOpen: boolean): void {
-    popover.hidden = !isOpen;
-    button.setAttribute("aria-expanded", String(isOpen));
-    if (isOpen) low.focus({ preventScroll: true });
-  }
 
   /** What was typed: limits that can be are taken at once, and the scale with them. */
   function type(): void {
@@ -82,7 +76,7 @@ export function displayPanel(store: ViewerStore, source: Source, signal: AbortSi
     overlay.value = String(Math.round(share * 100));
     image.hidden = scene === null || !canOverlay(store.state, scene);
     // What is being typed is not taken away.
-    if (popover.matches(":focus-within")) return;
+    if (panel.matches(":focus-within")) return;
     const range = scale === "limits" && limits !== null ? { lo: limits[0], hi: limits[1] } : null;
     const shown = range ?? (scene === null ? null : layerRange(scene.frame, false));
     low.value = shown === null ? "" : plain(shown.lo);
@@ -91,35 +85,11 @@ export function displayPanel(store: ViewerStore, source: Source, signal: AbortSi
     button.classList.toggle("cnnvis-active", isUsed);
   }
 
-  button.addEventListener("click", () => open(popover.hidden !== false), { signal });
   for (const field of [low, high]) field.addEventListener("input", type, { signal });
   overlay.addEventListener("input", () => source.choose({ overlay: Number(overlay.value) / 100 }), {
     signal,
   });
-  const holder = element("div", { class: "cnnvis-holder" }, button, popover);
-  holder.addEventListener(
-    "keydown",
-    (event) => {
-      // What is typed here is not the notebook's.
-      event.stopPropagation();
-      if (event.key !== "Escape" || popover.hidden) return;
-      event.preventDefault();
-      open(false);
-      button.focus({ preventScroll: true });
-    },
-    { signal },
-  );
-  holder.addEventListener(
-    "focusout",
-    ({ relatedTarget }) => {
-      if (relatedTarget instanceof Node && !holder.contains(relatedTarget)) open(false);
-    },
-    { signal },
-  );
-  // A click on what takes no focus closes it too; in a shadow tree the document sees only its host.
-  const outside = ({ target }: Event) => target instanceof Node && !holder.contains(target) && open(false);
   store.on(["clip", "hide", "overlay", "scene", "limits", "scale", "picture"], show, signal);
-  queueMicrotask(() => holder.closest(".cnnvis")?.addEventListener("pointerdown", outside, { signal }));
   show();
   return holder;
 }

@@ -48,3 +48,20 @@ export function quietPanel(store: ViewerStore, signal: AbortSignal): HTMLElement
   show();
   return badge;
 }
+
+/** How long a word on what was done stays, in milliseconds. */
+const LONG = 4000;
+
+/** What became of a copy or a file: seen for a moment, and said to who listens. */
+export function toastPanel(store: ViewerStore, signal: AbortSignal): HTMLElement {
+  const toast = element("div", { class: "cnnvis-badge cnnvis-toast", role: "status" });
+  let passing: ReturnType<typeof setTimeout> | undefined;
+  const show = () => {
+    setText(toast, store.state.toast);
+    clearTimeout(passing);
+    if (store.state.toast !== "") passing = setTimeout(() => store.set({ toast: "" }), LONG);
+  };
+  store.on(["toast"], show, signal);
+  signal.addEventListener("abort", () => clearTimeout(passing), { once: true });
+  return toast;
+}

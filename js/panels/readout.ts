@@ -21,7 +21,7 @@ export function readoutPanel(store: ViewerStore, signal: AbortSignal): HTMLEleme
   }
 
   store.on(
-    ["scene", "hover", "details", "channels", "layer", "view", "call", "batchIndex", "metadata"],
+    ["scene", "hover", "details", "exact", "channels", "layer", "view", "call", "batchIndex", "metadata"],
     show,
     signal,
   );

@@ -2,6 +2,7 @@ import { element } from "../dom.js";
 import type { Actions } from "../keys.js";
 import type { Panels, ViewerStore } from "../state.js";
 import { step } from "../trail.js";
+import { createPopover } from "./popover.js";
 
 /** The buttons at the right of the headline: back and forward, zoom, panels, full screen, keys. */
 export function toolsPanel(store: ViewerStore, actions: Actions, signal: AbortSignal): HTMLElement {
@@ -42,6 +43,29 @@ export function toolsPanel(store: ViewerStore, actions: Actions, signal: AbortSi
   const full = tool("⤢", "Full screen (f)", actions.toggleFullscreen);
   full.hidden = !document.fullscreenEnabled;
 
+  const item = (text: string, run: () => void) => {
+    const button = element("button", { type: "button" }, text);
+    button.addEventListener(
+      "click",
+      () => {
+        leave.close();
+        run();
+      },
+      { signal },
+    );
+    return button;
+  };
+  const leave = createPopover(
+    { text: "Save", name: "Copy and save", kind: "cnnvis-button", panelKind: "cnnvis-menu" },
+    signal,
+    element("small", {}, "The picked tile"),
+    item("Copy values for a spreadsheet", () => actions.copyValues("tsv")),
+    item("Copy values for numpy", () => actions.copyValues("numpy")),
+    item("Copy picture", actions.copyPicture),
+    element("small", {}, "All that is seen, as PNG"),
+    ...[1, 2, 3, 4].map((ratio) => item(`Save at ${ratio}x`, () => actions.savePicture(ratio))),
+  );
+
   return element(
     "div",
     { class: "cnnvis-toolsets" },
@@ -59,5 +83,6 @@ export function toolsPanel(store: ViewerStore, actions: Actions, signal: AbortSi
       full,
       tool("?", "Keys (?)", () => store.set({ sheet: "help" })),
     ),
+    leave.element,
   );
 }

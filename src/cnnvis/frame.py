@@ -6,6 +6,7 @@ A frame is a safetensors file in memory, which `js/frame.ts` reads:
     bounds    F32 (tiles, 2)                       lo and hi of each tile
     stats     F32 (tiles, 4)                       mean, std, share of zeros, count of non-finite
     channels  I32 (tiles,)                         which channel each tile is
+    bias      F32 (tiles,)                         what each filter adds; only where there is one
 
 with metadata (all strings, numbers as JSON): protocol, generation, layer, view, call, image, shape
 ([tiles, planes, height, width] of the whole layer at full resolution), factor, stats.
@@ -72,6 +73,7 @@ class Frame:
         channels: int32 (tiles,).
         shape: (tiles, planes, height, width) of the whole layer at full resolution.
         factor: By how much each side was averaged down.
+        bias: float32 (tiles,) of filters that add one; else None.
     """
 
     key: FrameKey
@@ -81,6 +83,7 @@ class Frame:
     channels: np.ndarray[tuple[int], np.dtype[np.int32]]
     shape: tuple[int, int, int, int]
     factor: int
+    bias: np.ndarray[tuple[int], np.dtype[np.float32]] | None
     metadata: dict[str, str] = field(repr=False)
 
 
@@ -92,6 +95,7 @@ def pack(
     factor: int | None = None,
     max_bytes: int | None = None,
     cut: bool = False,
+    bias: Tensor | None = None,
 ) -> bytes:
     """One frame of a layer's tiles.
 
@@ -104,6 +108,7 @@ def pack(
             above max_bytes.
         max_bytes: The limit when factor is None; None: that of the view in `MAX_BYTES`.
         cut: Where averaging is not enough, keep only the channels that vary most, in their order.
+        bias: What each filter of the whole layer adds, (tiles,); None: nothing.
 
     Raises:
         ValueError: tiles has not four dimensions, or a channel does not exist.
@@ -124,7 +129,9 @@ def pack(
     if factor is None:
         factor = factor_for(tuple(picked.shape), max_bytes)
     quantized = quantize(picked, factor=factor, symmetric=key.view == FILTERS)
-    return encode(quantized, key, list(chosen), (count, planes, height, width), factor)
+    if bias is not None:
+        bias = bias.float()[list(chosen)] if len(bias) == count else None
+    return encode(quantized, key, list(chosen), (count, planes, height, width), factor, bias)
 
 
 def encode(
@@ -133,6 +140,7 @@ def encode(
     channels: list[int],
     shape: tuple[int, int, int, int],
     factor: int,
+    bias: Tensor | None = None,
 ) -> bytes:
     """The frame of tiles that are quantized already.
 
@@ -142,6 +150,7 @@ def encode(
         channels: Which channel each tile is.
         shape: (tiles, planes, height, width) of the whole layer at full resolution.
         factor: By how much each side was averaged down.
+        bias: float32 (tiles,), what each filter adds; None: nothing.
     """
     arrays = {
         "codes": quantized.codes.numpy(),
@@ -149,6 +158,8 @@ def encode(
         "stats": quantized.stats.numpy(),
         "channels": np.asarray(channels, dtype=np.int32),
     }
+    if bias is not None:
+        arrays["bias"] = bias.numpy()
     metadata = {
         "protocol": str(PROTOCOL),
         "generation": str(key.generation),
@@ -192,6 +203,7 @@ def unpack(frame: bytes) -> Frame:
         arrays["channels"],
         (count, planes, height, width),
         int(metadata["factor"]),
+        arrays.get("bias"),
         metadata,
     )
 

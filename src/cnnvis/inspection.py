@@ -29,7 +29,7 @@ from cnnvis.preprocessing import recipe_of, spatial_of, unscaled
 from cnnvis.quantize import STEPS
 from cnnvis.run import LayerRun
 from cnnvis.tiles import filter_tiles, map_tiles
-from cnnvis.weights import by_filter, filters
+from cnnvis.weights import bias_of, by_filter, filters
 
 __all__ = ["DEFAULT_MEMORY_MB", "Inspection", "LayerRun", "Note", "Prediction", "inspect"]
 
@@ -234,7 +234,13 @@ class Inspection:
                 return frame.encode(coded.quantized, key, every, coded.shape, coded.factor)
         tiles = self.tiles(name, view, call, image)
         return frame.pack(
-            tiles, key, channels=channels, factor=factor, max_bytes=max_bytes, cut=cut
+            tiles,
+            key,
+            channels=channels,
+            factor=factor,
+            max_bytes=max_bytes,
+            cut=cut,
+            bias=self._bias(name) if view == frame.FILTERS else None,
         )
 
     def predictions(self, k: int = 5, image: int = 0) -> list[Prediction]:
@@ -285,6 +291,11 @@ class Inspection:
             bypassed=name in trace.bypassed,
             failure=look.failures.get(name, ""),
         )
+
+    def _bias(self, name: str) -> Tensor | None:
+        """What each filter adds; of a convolution that is called as a function nobody keeps it."""
+        run = self.layer(name)
+        return None if run.functional or not run.layer.bias else bias_of(run.layer.module)
 
     def _check_call(self, name: str, call: int) -> None:
         run = self.layer(name)

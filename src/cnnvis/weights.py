@@ -65,6 +65,27 @@ def filters(module: nn.Module) -> Tensor:
     return by_filter(copy, cast(int, module.groups)) if kind == "conv_transpose" else copy
 
 
+def bias_of(module: nn.Module) -> Tensor | None:
+    """What each filter of a layer adds, (out_channels,), on the CPU; None where that is nothing.
+
+    Args:
+        module: A convolution, transposed convolution or Linear, quantized ones too. None is given for
+            a bias that cannot be read either: on the meta device, lazy, or split over processes.
+    """
+    module = unwrap(module)
+    with torch.no_grad():
+        bias = getattr(module, "bias", None)
+        bias = bias() if callable(bias) and not isinstance(bias, Tensor) else bias
+    if (
+        not isinstance(bias, Tensor)
+        or is_lazy(bias)
+        or bias.is_meta
+        or hasattr(bias, "full_tensor")
+    ):
+        return None
+    return bias.detach().to("cpu", copy=True)
+
+
 def by_filter(weight: Tensor, groups: int) -> Tensor:
     """A transposed convolution's weight (in, out / groups, *kernel) as (out, in / groups, *kernel).
 

@@ -1,0 +1,96 @@
+import { keyOf } from "./frame.js";
+import type { Source } from "./source.js";
+import { type Exact, exactWanted, type ViewerStore } from "./state.js";
+import type { ValuesRequest } from "./wire.js";
+
+/** Milliseconds that a value must be pointed at before the kernel is asked for it, and that it may take. */
+const REST = 120;
+const PATIENCE = 10_000;
+/** Values of a plane that are asked for whole; of a larger one, a square of this side around the value. */
+const WHOLE = 65_536;
+const SIDE = 128;
+
+/** The window of exact values to ask for around a row and a column. */
+export function windowAround(
+  { rows, columns }: { rows: number; columns: number },
+  row: number,
+  column: number,
+): Pick<ValuesRequest, "rows" | "columns"> {
+  if (rows * columns <= WHOLE) return { rows: [0, rows], columns: [0, columns] };
+  const span = (at: number, count: number): [number, number] => {
+    const start = Math.max(0, Math.min(Math.floor(at / SIDE) * SIDE, count - 1));
+    return [start, Math.min(start + SIDE, count)];
+  };
+  return { rows: span(row, rows), columns: span(column, columns) };
+}
+
+/**
+ * Where a value is pointed at, asks for the exact ones around it: once the pointer rests, one question at a time,
+ * and never twice for the same.
+ */
+export function followExact(store: ViewerStore, source: Source, signal: AbortSignal): void {
+  if (!source.live) return;
+  let resting: ReturnType<typeof setTimeout> | undefined;
+  let request: AbortController | null = null;
+
+  function start(): void {
+    clearTimeout(resting);
+    if (exactWanted(store.state) !== null) resting = setTimeout(ask, REST);
+  }
+
+  async function ask(): Promise<void> {
+    const wanted = exactWanted(store.state);
+    if (wanted === null || request !== null) return;
+    const { of, channel, plane, row, column, size } = wanted;
+    const mine = new AbortController();
+    request = mine;
+    const timer = setTimeout(() => mine.abort(new Error("no answer")), PATIENCE);
+    const { rows, columns } = windowAround(size, row, column);
+    const { layer, view, call, image } = of;
+    try {
+      const values = await source.values(
+        { layer, view, call, image, channel, plane, rows, columns },
+        mine.signal,
+      );
+      const [top, left] = [rows[0], columns[0]];
+      const exact: Exact = {
+        of,
+        channel,
+        plane,
+        top,
+        left,
+        rows: rows[1] - top,
+        columns: columns[1] - left,
+        values,
+      };
+      // An answer out of another look would be of other values.
+      const { frame } = store.state;
+      if (frame !== null && keyOf(frame) === keyOf(of) && values.length === exact.rows * exact.columns) {
+        store.set({ exact });
+      }
+    } catch {
+      // What is not known exactly is shown with its error.
+    } finally {
+      clearTimeout(timer);
+      request = null;
+      // By now another value may be pointed at.
+      const next = exactWanted(store.state);
+      if (
+        next !== null &&
+        !signal.aborted &&
+        (next.channel !== channel || next.plane !== plane || keyOf(next.of) !== keyOf(of))
+      )
+        start();
+    }
+  }
+
+  store.on(["hover", "frame"], start, signal);
+  signal.addEventListener(
+    "abort",
+    () => {
+      clearTimeout(resting);
+      request?.abort(new Error("view closed"));
+    },
+    { once: true },
+  );
+}

@@ -1,0 +1,198 @@
+import { describeView } from "./describe.js";
+import type { Frame } from "./frame.js";
+import type { Actions } from "./keys.js";
+import { arrange } from "./layout.js";
+import { Painter, paletteOf } from "./painter.js";
+import { planeOf } from "./slice.js";
+import type { Source } from "./source.js";
+import { chosenTile, currentLayer, isWanted, pointedAt, type State, type ViewerStore } from "./state.js";
+import { tileValues } from "./tilevalues.js";
+import { numpyText, tsv } from "./valuetext.js";
+
+/** Pixels that the smallest side of a copied tile has at least. */
+const LEAST = 256;
+/** CSS pixels of the lines above and below a saved picture. */
+const MARGIN = { above: 34, below: 40 };
+
+/** What leaves the view: values as text, a tile as a picture, all that is seen as a picture. */
+export function exportsOf(
+  store: ViewerStore,
+  source: Source,
+  canvas: HTMLCanvasElement,
+  signal: AbortSignal,
+): Pick<Actions, "copyValues" | "copyPicture" | "savePicture"> {
+  const say = (toast: string) => !signal.aborted && store.set({ toast });
+
+  /** The tile that is meant, or a word on how to mean one. */
+  function chosen(): { frame: Frame; tile: number } | null {
+    const { frame } = store.state;
+    const tile = frame !== null && isWanted(frame, store.state) ? chosenTile(store.state, frame) : -1;
+    if (frame !== null && tile >= 0) return { frame, tile };
+    say("Pick a tile first.");
+    return null;
+  }
+
+  async function copyValues(how: "tsv" | "numpy"): Promise<void> {
+    const it = chosen();
+    const { state } = store;
+    if (it === null || state.scene === null) return;
+    const { frame, tile } = it;
+    const plane = pointedAt(state)?.plane ?? planeOf(state.scene.slice, 0);
+    const { height, width } = frame.shape;
+    const part = { channel: frame.channels[tile], plane, rows: [0, height], columns: [0, width] } as const;
+    const values = await tileValues(state, frame, source, part, signal);
+    const dtype = currentLayer(state)?.dtype ?? "";
+    const text = how === "tsv" ? tsv(values, dtype) : numpyText(values, dtype);
+    const off = values.error > 0 ? `, each off by at most ${values.error.toPrecision(2)}` : "";
+    const isCopied = await copyText(text);
+    if (!isCopied) saveFile(new Blob([text], { type: "text/plain" }), `${nameOf(frame)}.txt`);
+    say(`${isCopied ? "Copied" : "Saved"} ${height}×${width} values${off}.`);
+  }
+
+  async function copyPicture(): Promise<void> {
+    const it = chosen();
+    if (it === null) return;
+    const picture = tilePicture(store.state, it.frame, it.tile);
+    const blob = picture === null ? null : await pngOf(picture);
+    if (blob === null) return;
+    const isCopied = await copyImage(blob);
+    if (!isCopied) saveFile(blob, `${nameOf(it.frame)}-${it.frame.channels[it.tile]}.png`);
+    say(isCopied ? "Copied the tile as a picture." : "Saved the tile as a picture.");
+  }
+
+  async function savePicture(ratio: number): Promise<void> {
+    const { scene } = store.state;
+    const picture = scene === null ? null : viewPicture(store.state, canvas, ratio);
+    const blob = picture === null ? null : await pngOf(picture);
+    if (blob === null || scene === null) return;
+    saveFile(blob, `${nameOf(scene.frame)}@${ratio}x.png`);
+    say(`Saved ${picture?.width}×${picture?.height} pixels.`);
+  }
+
+  const safely =
+    <A extends unknown[]>(act: (...args: A) => Promise<void>) =>
+    (...args: A): void => {
+      act(...args).catch((error: unknown) =>
+        say(`That did not work: ${error instanceof Error ? error.message : error}`),
+      );
+    };
+  return {
+    copyValues: safely(copyValues),
+    copyPicture: safely(copyPicture),
+    savePicture: safely(savePicture),
+  };
+}
+
+/** One tile alone, each of its cells a whole number of pixels. */
+function tilePicture(state: Readonly<State>, frame: Frame, tile: number): HTMLCanvasElement | null {
+  const { scene } = state;
+  if (scene === null) return null;
+  const { planes, rows, width, rowHeight, block } = scene.layout;
+  const layout = arrange(
+    { tiles: 1, planes, height: rows, width },
+    1,
+    frame.factor,
+    scene.arrangement,
+    block,
+    1,
+  );
+  const cell = Math.max(1, Math.ceil(LEAST / Math.min(layout.world.width, layout.world.height * rowHeight)));
+  const size = {
+    width: Math.round(layout.world.width * cell),
+    height: Math.round(layout.world.height * cell),
+  };
+  const t = { k: cell, x: 0, y: 0 };
+  const order = Int32Array.of(tile);
+  const alone: State = {
+    ...state,
+    scene: { ...scene, layout, order, positions: new Int32Array(frame.tiles).fill(-1) },
+    transform: t,
+    hover: null,
+    channels: [],
+    overlay: 0,
+  };
+  const canvas = document.createElement("canvas");
+  Object.assign(canvas, size);
+  const context = canvas.getContext("2d");
+  if (context === null) return null;
+  new Painter(() => {}).drawTiles(context, alone, { ...size, ratio: 1 });
+  return canvas;
+}
+
+/** What is seen, with a line above that says what it is and the colors' numbers below. */
+function viewPicture(
+  state: Readonly<State>,
+  canvas: HTMLCanvasElement,
+  ratio: number,
+): HTMLCanvasElement | null {
+  const { viewport, scene } = state;
+  const picture = document.createElement("canvas");
+  picture.width = Math.round(viewport.width * ratio);
+  picture.height = Math.round((viewport.height + MARGIN.above + MARGIN.below) * ratio);
+  const context = picture.getContext("2d");
+  if (context === null || scene === null) return null;
+  const palette = paletteOf(canvas);
+  context.fillStyle = palette.casing;
+  context.fillRect(0, 0, picture.width, picture.height);
+  const inner = document.createElement("canvas");
+  inner.width = picture.width;
+  inner.height = Math.round(viewport.height * ratio);
+  const draw = inner.getContext("2d");
+  if (draw !== null) {
+    // A pointer that happens to be somewhere is no part of the picture.
+    const still = state.inCells ? state : { ...state, hover: null };
+    new Painter(() => {}).draw(draw, still, { width: inner.width, height: inner.height, ratio }, palette);
+    context.drawImage(inner, 0, Math.round(MARGIN.above * ratio));
+  }
+  const { title, colors } = describeView(state, scene);
+  context.scale(ratio, ratio);
+  context.fillStyle = palette.ink;
+  context.textBaseline = "middle";
+  context.font = "600 13px ui-sans-serif, system-ui, sans-serif";
+  context.fillText(title, 14, MARGIN.above / 2, viewport.width - 28);
+  const y = MARGIN.above + viewport.height + MARGIN.below / 2;
+  context.font = "12px ui-sans-serif, system-ui, sans-serif";
+  context.fillText(colors.text, 14, y, viewport.width - 240);
+  const left = viewport.width - 214;
+  const bar = context.createLinearGradient(left, 0, left + 200, 0);
+  for (const [i, color] of colors.stops.entries()) bar.addColorStop(i / (colors.stops.length - 1), color);
+  context.fillStyle = bar;
+  context.fillRect(left, y - 5, 200, 10);
+  return picture;
+}
+
+function pngOf(canvas: HTMLCanvasElement): Promise<Blob | null> {
+  return new Promise((resolve) => canvas.toBlob(resolve, "image/png"));
+}
+
+/** Whether the clipboard took it; a frame of another page may not use it. */
+async function copyText(text: string): Promise<boolean> {
+  try {
+    await navigator.clipboard.writeText(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+async function copyImage(blob: Blob): Promise<boolean> {
+  try {
+    await navigator.clipboard.write([new ClipboardItem({ "image/png": blob })]);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function saveFile(blob: Blob, name: string): void {
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(blob);
+  link.download = name;
+  link.click();
+  URL.revokeObjectURL(link.href);
+}
+
+/** A layer's name may hold anything; a file's may not. */
+function nameOf({ layer, view }: Frame): string {
+  return `${layer.replace(/[^\w.-]+/g, "_").slice(0, 80)}-${view}`;
+}

@@ -1,0 +1,89 @@
+import { ranked } from "../badges.js";
+import { fieldOf } from "../describe.js";
+import { element, setText } from "../dom.js";
+import { seenBy } from "../field.js";
+import { percent, times } from "../format.js";
+import { FEATURE_MAPS } from "../frame.js";
+import type { Source } from "../source.js";
+import { currentLayer, isWanted, type ViewerStore } from "../state.js";
+import { fold } from "./fold.js";
+import { noteItem } from "./notes.js";
+import { thumbnailsPanel } from "./thumbnails.js";
+
+/** What the model saw and said; on the picture, what the value that is pointed at has seen of it. */
+export function inputPanel(store: ViewerStore, source: Source, signal: AbortSignal): HTMLDetailsElement {
+  const { element: panel, title, summary, body } = fold("Input");
+  const image = element("img", { class: "cnnvis-picture", alt: "What the model saw" });
+  const box = element("i", { class: "cnnvis-seen", hidden: true });
+  const picture = element("div", { class: "cnnvis-image" }, image, box);
+  const seen = element("p", { class: "cnnvis-note cnnvis-where" });
+  const shape = element("span", { class: "cnnvis-shape" });
+  summary.append(shape);
+  const preprocessing = element("p", { class: "cnnvis-note" });
+  const predictions = element("ol", { class: "cnnvis-predictions", "aria-label": "Predictions" });
+  const remarks = element("ul", { class: "cnnvis-notes" });
+  const answer = element("div", { class: "cnnvis-input" }, picture, seen, predictions);
+  body.append(thumbnailsPanel(store, source, signal), answer, preprocessing, remarks);
+
+  function show(): void {
+    const { metadata, picture: url, seen: said, batchIndex } = store.state;
+    picture.hidden = seen.hidden = url === "";
+    if (url === "") image.removeAttribute("src");
+    else if (image.getAttribute("src") !== url) image.src = url;
+    const { images } = metadata.input;
+    setText(title, images > 1 && url !== "" ? `Image ${batchIndex + 1} of ${images}` : "Input");
+    setText(shape, times(metadata.input.shape));
+    // Until the kernel has answered, these are of the image before.
+    answer.classList.toggle("cnnvis-stale", said.image !== batchIndex);
+    setText(preprocessing, metadata.input.preprocessing);
+    predictions.hidden = said.predictions.length === 0;
+    predictions.replaceChildren(
+      ...said.predictions.slice(0, 5).map(({ label, probability }) => {
+        const bar = element("i", {});
+        bar.style.width = `${Math.min(1, Math.max(0, probability)) * 100}%`;
+        const text = element("span", { class: "cnnvis-label" }, label);
+        text.title = label;
+        return element("li", {}, text, element("span", { class: "cnnvis-odds" }, percent(probability)), bar);
+      }),
+    );
+    answer.hidden = picture.hidden && predictions.hidden;
+    // The sentence on the preprocessing stands above them.
+    const { preprocessing: sentence } = metadata.input;
+    const more = ranked(metadata.notesOf.get(null) ?? []).filter(({ text }) => text !== sentence);
+    remarks.replaceChildren(...more.map((note) => noteItem(note, null)));
+    remarks.hidden = more.length === 0;
+    panel.hidden = url === "" && metadata.input.shape.length === 0 && more.length === 0;
+  }
+
+  function showSeen(): void {
+    const { state } = store;
+    const { scene, hover, view, call } = state;
+    const [height, width] = state.metadata.input.shape.slice(-2);
+    const layer = currentLayer(state);
+    const isMap = view === FEATURE_MAPS && scene !== null && isWanted(scene.frame, state);
+    const field = layer === null ? null : fieldOf(layer, call);
+    const part =
+      isMap && hover !== null && width > 0 ? seenBy(field, hover.row, hover.column, [height, width]) : null;
+    box.hidden = part === null;
+    if (part === null) {
+      setText(
+        seen,
+        field === null || view !== FEATURE_MAPS ? "" : "Point at a value to see what it has seen.",
+      );
+      return;
+    }
+    const [[top, bottom], [left, right]] = [part.rows, part.columns];
+    box.style.left = `${(left / width) * 100}%`;
+    box.style.top = `${(top / height) * 100}%`;
+    box.style.width = `${((right + 1 - left) / width) * 100}%`;
+    box.style.height = `${((bottom + 1 - top) / height) * 100}%`;
+    const about = field?.regular || field?.whole ? "" : "at most ";
+    setText(seen, `sees ${about}rows ${top}–${bottom}, columns ${left}–${right} of ${height}×${width}`);
+  }
+
+  store.on(["metadata", "picture", "seen", "batchIndex"], show, signal);
+  store.on(["hover", "scene", "layer", "call", "view", "metadata"], showSeen, signal);
+  show();
+  showSeen();
+  return panel;
+}

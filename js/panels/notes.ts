@@ -1,0 +1,26 @@
+import { kindText, ranked, toneOf } from "../badges.js";
+import { element } from "../dom.js";
+import { currentLayer, type ViewerStore } from "../state.js";
+import type { Layer, Note } from "../wire.js";
+import { fold } from "./fold.js";
+
+/** What there is to note of the layer. */
+export function notesPanel(store: ViewerStore, signal: AbortSignal): HTMLDetailsElement {
+  const { element: panel, body } = fold("Notes");
+  const list = element("ul", { class: "cnnvis-notes" });
+  body.append(list);
+  const show = () => {
+    const { metadata, layer } = store.state;
+    const own = ranked(metadata.notesOf.get(layer) ?? []);
+    list.replaceChildren(...own.map((note) => noteItem(note, currentLayer(store.state))));
+    panel.hidden = own.length === 0;
+  };
+  store.on(["metadata", "layer"], show, signal);
+  show();
+  return panel;
+}
+
+export function noteItem({ kind, text }: Note, layer: Layer | null): HTMLElement {
+  const word = element("span", { class: "cnnvis-kind", "data-tone": toneOf(kind) }, kindText(kind, layer));
+  return element("li", {}, word, " ", text);
+}

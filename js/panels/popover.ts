@@ -1,0 +1,63 @@
+import { element } from "../dom.js";
+
+export interface Popover {
+  readonly element: HTMLElement;
+  readonly button: HTMLButtonElement;
+  readonly panel: HTMLElement;
+  close(): void;
+}
+
+/**
+ * A button that opens a small panel below it. It closes on Escape, which gives the focus back to the button, when
+ * the focus goes elsewhere, and on a press outside of it.
+ */
+export function createPopover(
+  { text, name, kind, panelKind = "" }: { text: string; name: string; kind: string; panelKind?: string },
+  signal: AbortSignal,
+  ...content: HTMLElement[]
+): Popover {
+  const button = element(
+    "button",
+    { type: "button", class: kind, title: name, "aria-expanded": "false", "aria-haspopup": "dialog" },
+    text,
+  );
+  const panel = element(
+    "div",
+    { class: `cnnvis-popover ${panelKind}`.trim(), role: "dialog", "aria-label": name, hidden: true },
+    ...content,
+  );
+  const holder = element("div", { class: "cnnvis-holder" }, button, panel);
+
+  function open(isOpen: boolean): void {
+    panel.hidden = !isOpen;
+    button.setAttribute("aria-expanded", String(isOpen));
+    if (isOpen) panel.querySelector<HTMLElement>("input, button, select")?.focus({ preventScroll: true });
+  }
+
+  button.addEventListener("click", () => open(panel.hidden !== false), { signal });
+  holder.addEventListener(
+    "keydown",
+    (event) => {
+      // What is typed here is not the notebook's.
+      event.stopPropagation();
+      if (event.key !== "Escape" || panel.hidden) return;
+      event.preventDefault();
+      open(false);
+      button.focus({ preventScroll: true });
+    },
+    { signal },
+  );
+  holder.addEventListener(
+    "focusout",
+    ({ relatedTarget }) => {
+      if (relatedTarget instanceof Node && !holder.contains(relatedTarget)) open(false);
+    },
+    { signal },
+  );
+  // Within the view only: in a shadow tree the document would see no more than its host.
+  const outside = ({ target }: Event) => {
+    if (target instanceof Node && !holder.contains(target)) open(false);
+  };
+  queueMicrotask(() => holder.closest(".cnnvis")?.addEventListener("pointerdown", outside, { signal }));
+  return { element: holder, button, panel, close: () => open(false) };
+}
