@@ -46,10 +46,10 @@ export function followExact(store: ViewerStore, source: Source, signal: AbortSig
     request = mine;
     const timer = setTimeout(() => mine.abort(new Error("no answer")), PATIENCE);
     const { rows, columns } = windowAround(size, row, column);
-    const { layer, view, call, image } = of;
+    const { generation, layer, view, call, image } = of;
     try {
       const values = await source.values(
-        { layer, view, call, image, channel, plane, rows, columns },
+        { generation, layer, view, call, image, channel, plane, rows, columns },
         mine.signal,
       );
       const [top, left] = [rows[0], columns[0]];

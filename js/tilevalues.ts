@@ -36,8 +36,8 @@ export async function tileValues(
     const timer = setTimeout(end, PATIENCE);
     signal.addEventListener("abort", end, { signal: waiting.signal });
     try {
-      const { layer, view, call, image } = frame;
-      const values = await source.values({ layer, view, call, image, ...part }, waiting.signal);
+      const { generation, layer, view, call, image } = frame;
+      const values = await source.values({ generation, layer, view, call, image, ...part }, waiting.signal);
       return { rows, columns, values, error: 0, factor: 1 };
     } catch {
       // Then what is here.

@@ -242,6 +242,8 @@ export interface DetailRequest {
 
 /** A part of one plane of a tile, by its first rows and columns and those after its last. */
 export interface ValuesRequest {
+  /** The look that is shown: another one has other values. */
+  readonly generation: number;
   readonly layer: string;
   readonly view: View;
   readonly call: number;

@@ -32,7 +32,7 @@ def answer(inspection: Inspection, message: Mapping[str, Any], generation: int) 
     if kind == "detail":
         return detail(inspection, message, generation)
     if kind == "values":
-        return values(inspection, message)
+        return values(inspection, message, generation)
     if kind == "ping":
         return None
     raise ValueError(
@@ -53,7 +53,7 @@ def detail(inspection: Inspection, message: Mapping[str, Any], generation: int) 
     )
 
 
-def values(inspection: Inspection, message: Mapping[str, Any]) -> bytes:
+def values(inspection: Inspection, message: Mapping[str, Any], generation: int) -> bytes:
     """Exact values of a part of one plane of a tile, as safetensors: `values`, F64 (rows, columns).
 
     Float64 holds every value of the smaller types exactly, and integers up to 2**53.
@@ -61,12 +61,16 @@ def values(inspection: Inspection, message: Mapping[str, Any]) -> bytes:
     Args:
         inspection: What is shown.
         message: layer, view, call, image, channel, plane, and `rows` and `columns`, each the first
-            and the one after the last.
+            and the one after the last; `generation`, the look that the page shows.
+        generation: Counts the looks.
 
     Raises:
-        ValueError: There is no such part, or it has more than `MAX_VALUES` values.
+        ValueError: There is no such part, it has more than `MAX_VALUES` values, or the page shows
+            another look than this one, whose values are not those asked for.
         KeyError: A part of the request is missing.
     """
+    if int(message.get("generation", generation)) != generation:
+        raise ValueError("the model was looked at anew since; ask again for what is shown now")
     name = _layer(inspection, message)
     tiles = inspection.tiles(
         name, message["view"], int(message.get("call", 0)), int(message.get("image", 0))

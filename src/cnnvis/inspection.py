@@ -21,6 +21,7 @@ from cnnvis import frame
 from cnnvis.capture import ForwardError
 from cnnvis.choice import Chosen, LayerChoice, choose_layers, unknown_layer
 from cnnvis.image import as_batch
+from cnnvis.labels import own_labels
 from cnnvis.layers import Layer, walk
 from cnnvis.look import Look, Progress
 from cnnvis.notes import Note, notes_of
@@ -29,7 +30,7 @@ from cnnvis.preprocessing import recipe_of, spatial_of, unscaled
 from cnnvis.quantize import STEPS
 from cnnvis.run import LayerRun
 from cnnvis.tiles import filter_tiles, map_tiles
-from cnnvis.weights import bias_of, by_filter, filters
+from cnnvis.weights import bias, by_filter, filters
 
 __all__ = ["DEFAULT_MEMORY_MB", "Inspection", "LayerRun", "Note", "Prediction", "inspect"]
 
@@ -254,7 +255,7 @@ class Inspection:
         top = scores[image].to(torch.float64).softmax(0).topk(min(k, scores.shape[1]))
         if not bool(top.values.isfinite().all()):
             return []
-        known = self._labels if self._labels and len(self._labels) == scores.shape[1] else None
+        known = self._known_labels
         return [
             Prediction(index, known[index] if known else f"class {index}", probability)
             for index, probability in zip(top.indices.tolist(), top.values.tolist(), strict=True)
@@ -293,9 +294,23 @@ class Inspection:
         )
 
     def _bias(self, name: str) -> Tensor | None:
-        """What each filter adds; of a convolution that is called as a function nobody keeps it."""
+        """What a layer adds to each channel now; None where it is no module, or adds nothing."""
         run = self.layer(name)
-        return None if run.functional or not run.layer.bias else bias_of(run.layer.module)
+        if run.functional:
+            return None
+        with self._lock:
+            return bias(run.layer.module)
+
+    @cached_property
+    def _known_labels(self) -> Sequence[str] | None:
+        """A name for each score: those given, else the model's own; None where they do not fit."""
+        scores = self._scores()
+        if scores is None:
+            return None
+        count = scores.shape[1]
+        if self._labels:
+            return self._labels if len(self._labels) == count else None
+        return own_labels(self.model, count)
 
     def _check_call(self, name: str, call: int) -> None:
         run = self.layer(name)
@@ -311,8 +326,10 @@ class Inspection:
             return self._look.activation(name, call)
 
     def _scores(self) -> Tensor | None:
-        """The output, where it can be a table of class scores (batch, classes)."""
+        """The output, or its `logits`, where that can be a table of class scores (batch, classes)."""
         scores = self.output
+        if isinstance(scores, Mapping):
+            scores = scores.get("logits")
         if not isinstance(scores, Tensor) or scores.layout != torch.strided:
             return None
         is_table = scores.ndim == 2 and scores.shape[1] > 1 and scores.is_floating_point()
@@ -356,7 +373,9 @@ def inspect(
             recipe (shorter side to 256, centre 224 x 224, mean and standard deviation of ImageNet);
             `preprocessing` says which. torchvision's detectors get the picture as it is.
         layers: None: every convolution. "all": every layer. Else names, or a predicate on `Layer`.
-        labels: Names of the classes, in the order of the output.
+        labels: Names of the classes, in the order of the output. None: those that the model itself
+            has, if any: timm's `label_names`, Hugging Face's `id2label`, or an attribute
+            `categories`, `classes` or `class_names`.
         device: Where the input is put; None: where the model's parameters are.
         memory_mb: How much of exact activations to keep, in MiB. Of what is beyond, the codes of a
             first frame are kept, and its numbers are computed again when they are asked for.

@@ -43,7 +43,7 @@ def filters(module: nn.Module) -> Tensor:
             "filters: the module must be a convolution, a transposed convolution or a Linear, "
             f"received {name}; find_layers(model) lists those of a model"
         )
-    weight = _weight(module)
+    weight = _tensor(module, "weight")
     if is_lazy(weight):
         raise ValueError(
             f"filters: the weights must be initialized, received a lazy {name}; "
@@ -65,25 +65,21 @@ def filters(module: nn.Module) -> Tensor:
     return by_filter(copy, cast(int, module.groups)) if kind == "conv_transpose" else copy
 
 
-def bias_of(module: nn.Module) -> Tensor | None:
-    """What each filter of a layer adds, (out_channels,), on the CPU; None where that is nothing.
+def bias(module: nn.Module) -> Tensor | None:
+    """What a layer adds to each output channel as it is now, read as `filters` reads the weights.
 
-    Args:
-        module: A convolution, transposed convolution or Linear, quantized ones too. None is given for
-            a bias that cannot be read either: on the meta device, lazy, or split over processes.
+    Returns:
+        Float32 (out_channels,) on the CPU; None where the layer adds nothing, or it cannot be read.
     """
     module = unwrap(module)
-    with torch.no_grad():
-        bias = getattr(module, "bias", None)
-        bias = bias() if callable(bias) and not isinstance(bias, Tensor) else bias
-    if (
-        not isinstance(bias, Tensor)
-        or is_lazy(bias)
-        or bias.is_meta
-        or hasattr(bias, "full_tensor")
-    ):
+    if getattr(module, "bias", None) is None:
         return None
-    return bias.detach().to("cpu", copy=True)
+    found = _tensor(module, "bias")
+    if not isinstance(found, Tensor) or is_lazy(found) or hasattr(found, "full_tensor"):
+        return None
+    if found.is_meta or found.ndim != 1 or found.is_complex():
+        return None
+    return (found.dequantize() if found.is_quantized else found).to("cpu", torch.float32, copy=True)
 
 
 def by_filter(weight: Tensor, groups: int) -> Tensor:
@@ -97,28 +93,28 @@ def by_filter(weight: Tensor, groups: int) -> Tensor:
 
 
 @torch.no_grad()
-def _weight(module: nn.Module) -> Tensor:
-    """The weight as the next forward pass in evaluation would see it; may share its memory."""
-    made_by = parametrizations(module).get("weight")
+def _tensor(module: nn.Module, name: str) -> Tensor:
+    """A parameter as the next forward pass in evaluation would see it; may share its memory."""
+    made_by = parametrizations(module).get(name)
     if made_by is not None:
-        # not `module.weight`: inside parametrize.cached() that would leave a tensor without
+        # not the attribute: inside parametrize.cached() that would leave a tensor without
         # gradient in the cache that training uses
         with _evaluating(made_by):
             return cast(Tensor, made_by()).detach()
     hook: Any  # torch's own, untyped
     for hook in list(module._forward_pre_hooks.values()):
-        if isinstance(hook, BasePruningMethod) and hook._tensor_name == "weight":
+        if isinstance(hook, BasePruningMethod) and hook._tensor_name == name:
             return cast(Tensor, hook.apply_mask(module)).detach()  # type: ignore[no-untyped-call]
-        if getattr(hook, "name", None) != "weight":
+        if getattr(hook, "name", None) != name:
             continue
         if type(hook).__name__ == "SpectralNorm":
             return cast(Tensor, hook.compute_weight(module, do_power_iteration=False)).detach()
         if type(hook).__name__ == "WeightNorm":
             return cast(Tensor, hook.compute_weight(module)).detach()
-    weight: Any = module.weight
-    if callable(weight):  # a quantized module's
-        weight = weight()
-    return cast(Tensor, weight if is_lazy(weight) else weight.detach())
+    tensor: Any = getattr(module, name)
+    if callable(tensor):  # a quantized module's
+        tensor = tensor()
+    return cast(Tensor, tensor if tensor is None or is_lazy(tensor) else tensor.detach())
 
 
 @contextmanager

@@ -215,7 +215,9 @@ def test_each_image_of_a_batch_can_be_shown_with_what_the_model_said_of_it() -> 
         widget.sent.clear()
         widget.batch_index = image
         together = [names for names in widget.updates() if names][1:]
-        assert together == [{"seen", "picture", "frame"}], "one message, so nothing can tear"
+        assert together == [{"seen", "picture", "overview", "frame"}], (
+            "one message, so nothing can tear"
+        )
         assert unpack(widget.frame).key.image == widget.seen["image"] == image
         best = int(expected["head"][image].argmax())
         assert widget.seen["predictions"][0]["index"] == best
@@ -309,7 +311,9 @@ def test_another_image_moves_the_view_and_keeps_the_place(widget: Recorded) -> N
     other = image_tensor() * 0.5
     widget.image = other
     together = [names for names in widget.updates() if "metadata" in names]
-    assert together == [{"metadata", "seen", "picture", "frame"}], "one message: nothing can tear"
+    assert together == [{"metadata", "seen", "picture", "overview", "frame"}], (
+        "one message: nothing can tear"
+    )
     assert widget.metadata["generation"] == unpack(widget.frame).key.generation == 2
     assert (widget.layer, widget.channels) == ("second", [2])
     assert widget.image is other
