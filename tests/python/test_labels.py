@@ -87,7 +87,7 @@ def test_a_mapping_with_logits_is_a_table_of_scores() -> None:
             return Output(logits=super().forward(x))
 
     model = Classifier()
-    model.config = Config(id2label=dict(enumerate(NAMES)))
+    setattr(model, "config", Config(id2label=dict(enumerate(NAMES))))  # noqa: B010
     look = inspect(model, torch.rand(1, 3, 8, 8))
     assert {prediction.label for prediction in look.predictions()} == set(NAMES)
 
