@@ -44,7 +44,7 @@ export function followDetail(store: ViewerStore, source: Source, signal: AbortSi
     const mine = new AbortController();
     request = mine;
     const timer = setTimeout(() => {
-      store.set({ quiet: true });
+      if (store.state.connection === "ok") store.set({ connection: "slow" });
       mine.abort(new Error("no answer"));
     }, PATIENCE);
     try {
@@ -57,7 +57,7 @@ export function followDetail(store: ViewerStore, source: Source, signal: AbortSi
         refused.delete(channel);
         known.set(channel, { frame: answer, tile, byteLength: answer.byteLength / answer.tiles });
       });
-      store.set({ details: new Map(known.entries()), quiet: false });
+      store.set({ details: new Map(known.entries()), connection: "ok" });
       resting = setTimeout(ask, 0);
     } catch {
       // What the kernel refuses once, it is not asked again; what it did not answer, when the picture moves.

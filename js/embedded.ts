@@ -70,6 +70,8 @@ export function embeddedSource({ metadata, seen, picture, overview, state, frame
     detail: noKernel,
     values: noKernel,
     ping: noKernel,
+    resend: noKernel,
+    onLost: () => {},
   };
 }
 

@@ -9,7 +9,7 @@ const BUDGET = 48 * 2 ** 20;
 /** Kinds of notes that say why a layer has no maps. */
 const WHY_NOT = new Set(["never ran", "not taken", "weights bypassed"]);
 /** Milliseconds without an answer after which a view says so. */
-const PATIENCE = 10_000;
+const PATIENCE = 4000;
 
 /**
  * Carries what the source says into the store, and sees to it that the store's frame becomes the one wanted:
@@ -26,7 +26,7 @@ export function feed(store: ViewerStore, source: Source, signal: AbortSignal): v
     asked = keyOf(key);
     const frame = cache.get(asked);
     if (frame !== undefined) {
-      store.set({ frame, status: { kind: "ready" }, quiet: false });
+      store.set({ frame, status: { kind: "ready" } });
       return;
     }
     const reason = impossible(state);
@@ -36,7 +36,9 @@ export function feed(store: ViewerStore, source: Source, signal: AbortSignal): v
     }
     store.set({ status: { kind: "loading" } });
     if (state.metadata.layers.length === 0) return;
-    waiting = setTimeout(() => store.set({ quiet: source.live }), PATIENCE);
+    waiting = setTimeout(() => {
+      if (source.live && store.state.connection === "ok") store.set({ connection: "slow" });
+    }, PATIENCE);
     source.want(key);
   }
 
@@ -79,7 +81,7 @@ export function feed(store: ViewerStore, source: Source, signal: AbortSignal): v
   function showIfNews(frame: Frame): void {
     if (keyOf(frame) === keyOf(wanted(store.state))) {
       clearTimeout(waiting);
-      store.set({ frame, status: { kind: "ready" }, quiet: false });
+      store.set({ frame, status: { kind: "ready" }, connection: "ok" });
     }
   }
 }

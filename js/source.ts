@@ -38,6 +38,10 @@ export interface Source {
   values(request: ValuesRequest, signal: AbortSignal): Promise<Float64Array>;
   /** Resolves when the kernel answers at all. Rejects as `detail` does. */
   ping(signal: AbortSignal): Promise<void>;
+  /** Asks for all of the shared state again; resolves when it was sent. */
+  resend(signal: AbortSignal): Promise<void>;
+  /** The host's word that something became of the connection. */
+  onLost(listener: () => void, signal: AbortSignal): void;
 }
 
 /** Reads frame bytes; what is wrong with them becomes a sentence, not an exception. */
@@ -126,6 +130,12 @@ export function liveSource(model: AnyModel): Source {
     detail: (request, signal) => ask({ kind: "detail", request }, signal).then(parseFrame),
     values: (request, signal) => ask({ kind: "values", request }, signal).then(parseValues),
     ping: (signal) => ask({ kind: "ping", request: {} }, signal).then(() => {}),
+    resend: (signal) => ask({ kind: "resend", request: {} }, signal).then(() => {}),
+
+    onLost(listener, signal) {
+      // Jupyter's own events; other hosts have none, and stay quiet.
+      for (const event of ["comm_live_update", "comm:close"]) listen(model, event, listener, signal);
+    },
   };
 }
 

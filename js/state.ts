@@ -37,8 +37,7 @@ export interface Local {
   readonly details: ReadonlyMap<number, Detail>;
   /** Exact values of a part of a tile, of what was pointed at last. */
   readonly exact: Exact | null;
-  /** Whether a question to the kernel went unanswered. */
-  readonly quiet: boolean;
+  readonly connection: Connection;
   /** What lies over the picture. */
   readonly sheet: Sheet;
   /** Where the view is to go as soon as the frame of that key is there. */
@@ -73,6 +72,12 @@ export interface Exact {
 
 export type Sheet = "none" | "help" | "table";
 
+/**
+ * Whether the kernel answers: "slow" when a question waits, "lost" when the host says that it left, "gone" when it
+ * did not answer since.
+ */
+export type Connection = "ok" | "slow" | "lost" | "gone";
+
 /** Which panels are shown beside the picture. */
 export interface Panels {
   readonly layers: boolean;
@@ -94,7 +99,7 @@ export function viewerStore(synced: Synced): ViewerStore {
     hover: null,
     details: new Map(),
     exact: null,
-    quiet: false,
+    connection: "ok",
     sheet: "none",
     arriving: place === null ? null : { place, key: keyOf(wanted(synced)) },
     trail: { visits: [], at: -1 },

@@ -1,4 +1,5 @@
 import { createCanvas } from "./canvas.js";
+import { followConnection } from "./connection.js";
 import { followDetail } from "./detail.js";
 import { element } from "./dom.js";
 import { followExact } from "./exact.js";
@@ -12,7 +13,7 @@ import { helpPanel } from "./panels/help.js";
 import { inspectorPanel } from "./panels/inspector.js";
 import { layersPanel } from "./panels/layers.js";
 import { legendPanel } from "./panels/legend.js";
-import { bannerPanel, messagePanel, quietPanel, toastPanel } from "./panels/notice.js";
+import { bannerPanel, connectionPanel, messagePanel, toastPanel } from "./panels/notice.js";
 import { progressPanel } from "./panels/progress.js";
 import { readoutPanel } from "./panels/readout.js";
 import { sizerPanel } from "./panels/sizer.js";
@@ -94,7 +95,7 @@ export function mountViewer({ root, store, source, signal, fill = false }: Viewe
         element("div", { class: "cnnvis-progress", "aria-hidden": "true" }),
         progressPanel(store, signal),
         messagePanel(store, signal),
-        quietPanel(store, signal),
+        connectionPanel(store, signal),
         toastPanel(store, signal),
         helpPanel(store, keys, signal),
         tablePanel(store, source, signal),
@@ -134,6 +135,7 @@ export function mountViewer({ root, store, source, signal, fill = false }: Viewe
   feed(store, source, signal);
   followDetail(store, source, signal);
   followExact(store, source, signal);
+  followConnection(store, source, signal);
   signal.addEventListener("abort", () => root.replaceChildren(), { once: true });
 }
 

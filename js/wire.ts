@@ -254,11 +254,14 @@ export interface ValuesRequest {
   readonly columns: readonly [start: number, stop: number];
 }
 
-/** What a page asks of the kernel: full resolution of channels, exact values, or only whether it is there. */
+/**
+ * What a page asks of the kernel: full resolution of channels, exact values, whether it is there, or all of the
+ * shared state again.
+ */
 export type Request =
   | { readonly kind: "detail"; readonly request: DetailRequest }
   | { readonly kind: "values"; readonly request: ValuesRequest }
-  | { readonly kind: "ping"; readonly request: Readonly<Record<string, never>> };
+  | { readonly kind: "ping" | "resend"; readonly request: Readonly<Record<string, never>> };
 
 export function requestMessage(id: string, { kind, request }: Request): object {
   return { id, kind, ...request };

@@ -19,10 +19,13 @@ export function messagePanel(store: ViewerStore, signal: AbortSignal): HTMLEleme
   const text = element("p", {});
   const message = element("div", { class: "cnnvis-message", role: "status" }, text);
   const show = () => {
-    const { status, quiet } = store.state;
-    const waiting = quiet
-      ? "No answer for ten seconds: the kernel is busy or gone. Running the cell again helps."
-      : "";
+    const { status, connection } = store.state;
+    const waiting = {
+      ok: "",
+      slow: "The kernel has not answered for four seconds: it is busy. What was picked last comes when it is free.",
+      lost: "Asking whether the kernel is still there.",
+      gone: "The kernel has ended or was restarted. Run the cell again; layers seen before can still be shown.",
+    }[connection];
     const { frame, hide } = store.state;
     const hidden =
       frame !== null && frame.tiles > 0 && hiddenCount(frame, store.state) === frame.tiles
@@ -31,20 +34,26 @@ export function messagePanel(store: ViewerStore, signal: AbortSignal): HTMLEleme
     setText(text, "text" in status ? status.text : status.kind === "loading" ? waiting : hidden);
     message.dataset.kind = status.kind;
   };
-  store.on(["status", "quiet", "scene", "hide"], show, signal);
+  store.on(["status", "connection", "scene", "hide"], show, signal);
   show();
   return message;
 }
 
-/** That what is shown could be better, if only the kernel answered. */
-export function quietPanel(store: ViewerStore, signal: AbortSignal): HTMLElement {
+/** What becomes of the kernel while there is something to see. */
+export function connectionPanel(store: ViewerStore, signal: AbortSignal): HTMLElement {
   const badge = element("div", { class: "cnnvis-badge cnnvis-quiet", role: "status" });
   const show = () => {
-    const { quiet, status, frame } = store.state;
-    const what = frame !== null && frame.factor > 1 ? ": showing averaged values" : "";
-    setText(badge, quiet && status.kind === "ready" ? `kernel does not answer${what}` : "");
+    const { connection, status, frame } = store.state;
+    const rough = frame !== null && frame.factor > 1 ? ": showing averaged values" : "";
+    const words = {
+      ok: "",
+      slow: `the kernel is busy${rough}`,
+      lost: "",
+      gone: "the kernel has ended or was restarted: run the cell again for what is not here",
+    };
+    setText(badge, status.kind === "ready" ? words[connection] : "");
   };
-  store.on(["quiet", "status", "frame"], show, signal);
+  store.on(["connection", "status", "frame"], show, signal);
   show();
   return badge;
 }

@@ -36,7 +36,7 @@ def answer(inspection: Inspection, message: Mapping[str, Any], generation: int) 
     if kind == "ping":
         return None
     raise ValueError(
-        f"unknown request {kind!r}; this kernel knows 'detail', 'values' and 'ping'. "
+        f"unknown request {kind!r}; this kernel knows 'detail', 'values', 'ping' and 'resend'. "
         "Restart it and reload the page, so that both are of one version of cnnvis"
     )
 

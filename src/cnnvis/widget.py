@@ -400,6 +400,10 @@ class CNNVisWidget(ViewState, anywidget.AnyWidget):
             if self._inspection is None or not isinstance(message, dict) or "id" not in message:
                 return
             reply = {"id": message["id"], "kind": message.get("kind")}
+            if message.get("kind") == "resend":  # what was sent before may be lost
+                self.send_state([*_OF_A_LOOK, *VIEW_STATE])
+                self.send(reply)
+                return
             try:
                 content = answer(self._inspection, message, self._generation)
             except Exception as error:

@@ -227,9 +227,9 @@ describe("details", () => {
     );
     zoomIn(store);
     await vi.advanceTimersByTimeAsync(9000);
-    expect(store.state.quiet).toBe(false);
+    expect(store.state.connection).toBe("ok");
     await vi.advanceTimersByTimeAsync(2000);
-    expect(store.state.quiet).toBe(true);
+    expect(store.state.connection).toBe("slow");
   });
 
   it("of a frame that is gone are dropped", async () => {

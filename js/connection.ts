@@ -1,0 +1,53 @@
+import type { Source } from "./source.js";
+import type { ViewerStore } from "./state.js";
+
+/** Milliseconds that a kernel which is there has to say so. */
+const PATIENCE = 3000;
+
+/**
+ * Finds out whether the kernel is there when the host says that something became of it, and when a question went
+ * unanswered; never else. A kernel that answers but lost a message is asked for all of its state again.
+ */
+export function followConnection(store: ViewerStore, source: Source, signal: AbortSignal): void {
+  if (!source.live) return;
+  let asking: AbortController | null = null;
+
+  async function check(): Promise<void> {
+    if (asking !== null || signal.aborted) return;
+    const mine = new AbortController();
+    asking = mine;
+    const timer = setTimeout(() => mine.abort(new Error("no answer")), PATIENCE);
+    try {
+      await source.ping(mine.signal);
+      if (!signal.aborted) store.set({ connection: "ok" });
+    } catch {
+      // Busy or gone: who only waits is told after the host's word that it is gone, not before.
+      if (!signal.aborted && store.state.connection === "lost") store.set({ connection: "gone" });
+    } finally {
+      clearTimeout(timer);
+      asking = null;
+    }
+  }
+
+  source.onLost(() => {
+    store.set({ connection: "lost" });
+    void check();
+  }, signal);
+  // What was asked for first is answered first: then an answer to this says that the first was lost.
+  store.on(["connection"], () => store.state.connection === "slow" && void recover(), signal);
+
+  async function recover(): Promise<void> {
+    const mine = new AbortController();
+    signal.addEventListener("abort", () => mine.abort(new Error("view closed")), { signal: mine.signal });
+    try {
+      await source.resend(mine.signal);
+      if (store.state.connection === "slow") store.set({ connection: "ok" });
+    } catch {
+      // The view is closed, or the kernel cannot.
+    } finally {
+      mine.abort(new Error("done"));
+    }
+  }
+
+  signal.addEventListener("abort", () => asking?.abort(new Error("view closed")), { once: true });
+}
