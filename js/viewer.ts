@@ -9,6 +9,7 @@ import { FILTERS } from "./frame.js";
 import { addGestures } from "./gestures.js";
 import { followHistory } from "./history.js";
 import { type Actions, addKeys, keymap, suppressShortcuts } from "./keys.js";
+import { comparePanel } from "./panels/compare.js";
 import { helpPanel } from "./panels/help.js";
 import { inspectorPanel } from "./panels/inspector.js";
 import { layersPanel } from "./panels/layers.js";
@@ -97,6 +98,7 @@ export function mountViewer({ root, store, source, signal, fill = false }: Viewe
         messagePanel(store, signal),
         connectionPanel(store, signal),
         toastPanel(store, signal),
+        comparePanel(store, source, signal),
         helpPanel(store, keys, signal),
         tablePanel(store, source, signal),
       ),

@@ -66,17 +66,6 @@ export function toolbarPanel(
   const scale = menu("Range", SCALES, SCALE_NAMES, (value: Scale) => source.choose({ scale: value }), signal);
   const sort = menu("Sort", SORTS, SORT_NAMES, (value: Sort) => source.choose({ sort: value }), signal);
 
-  const compare = element("button", {
-    type: "button",
-    class: "cnnvis-button",
-    title: "Only the picked tiles, side by side (c)",
-  });
-  compare.addEventListener(
-    "click",
-    () => source.choose({ pinned: store.state.pinned.length > 0 ? [] : store.state.channels }),
-    { signal },
-  );
-
   const calls = createStepper("call", (call) => source.choose({ call }), signal);
   const images = createStepper("image", (batchIndex) => source.choose({ batchIndex }), signal);
 
@@ -125,8 +114,6 @@ export function toolbarPanel(
     const inColor = state.scene?.arrangement === "color" && isWanted(state.scene.frame, state);
     colormap.select.disabled = inColor;
     showSorts();
-    compare.hidden = state.channels.length < 2 && state.pinned.length === 0;
-    setText(compare, state.pinned.length > 0 ? "Show all" : `Compare ${state.channels.length}`);
     colormap.field.title = inColor ? "Filters over red, green and blue are shown in these colors." : "";
   }
 
@@ -195,7 +182,6 @@ export function toolbarPanel(
       scale.field,
       sort.field,
       displayPanel(store, source, signal),
-      compare,
       element("div", { class: "cnnvis-status" }, averaged, amount),
     ),
   );

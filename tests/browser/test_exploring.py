@@ -100,7 +100,7 @@ def test_back_and_forward_show_what_was_looked_at_where_it_was(
     view.canvas.focus()
     view.page.keyboard.press("Alt+ArrowLeft")
     view.wait("first")
-    expect(view.canvas).to_have_attribute("data-transform", re.compile(rf"^{zoomed[0]:.6}"))
+    expect(view.canvas).to_have_attribute("data-transform", re.compile(rf"^{int(zoomed[0])}\."))
     assert view.transform() == pytest.approx(zoomed)
     expect(view.root).to_contain_text("Picked: channel 0")
     check_maps(view.samples(), activations["first"][0].numpy(), tiles=1)

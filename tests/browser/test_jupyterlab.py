@@ -213,6 +213,7 @@ w
     view.point(box["width"] / 2 + 3, box["height"] / 2)
     expect(view.readout).to_contain_text("value")
     expect(view.readout).not_to_contain_text("mean of")
+    expect(view.root).not_to_contain_text("averaged 2×2")  # all of the tile, not the value alone
     check_maps(view.samples(), expected, tiles=1)
 
 

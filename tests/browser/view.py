@@ -147,9 +147,9 @@ class View:
         found: list[tuple[float, float, Place]] = []
         for column in range(across):
             for row in range(down):
-                # to the middle of the cell that lies there
+                # into the cell that lies there, below the middle, where its number may stand
                 x = left + (np.floor((box["width"] * (column + 0.5) / across - left) / k) + 0.5) * k
-                y = top + (np.floor((box["height"] * (row + 0.5) / down - top) / k) + 0.5) * k
+                y = top + (np.floor((box["height"] * (row + 0.5) / down - top) / k) + 0.82) * k
                 if 0 < x < box["width"] and 0 < y < box["height"]:
                     place = self.place(float(x), float(y))
                     if place is not None:
