@@ -10,7 +10,7 @@ export interface Chip {
  * there, and no button is where there is no choice.
  */
 export function chips(onPick: (text: string) => void, signal: AbortSignal) {
-  const root = element("div", { class: "cnnvis-chips", role: "radiogroup", "aria-label": "Which layers" });
+  const root = element("div", { class: "cnnvis-chips", role: "group", "aria-label": "Which layers" });
   let buttons: HTMLElement[] = [];
   let names: string[] = [];
 
@@ -19,15 +19,12 @@ export function chips(onPick: (text: string) => void, signal: AbortSignal) {
     const focused = buttons.findIndex((button) => button.matches(":focus"));
     names = useful.map(({ text }) => text);
     buttons = useful.map(({ text, count }) => {
-      const chosen = text === picked;
       return element(
         "button",
         {
           type: "button",
           class: "cnnvis-chip",
-          role: "radio",
-          "aria-checked": String(chosen),
-          tabindex: chosen ? 0 : -1,
+          "aria-pressed": String(text === picked),
         },
         text,
         element("span", { class: "cnnvis-chip-count" }, ` ${count}`),
@@ -43,18 +40,6 @@ export function chips(onPick: (text: string) => void, signal: AbortSignal) {
     ({ target }) => {
       const at = buttons.findIndex((button) => target instanceof Node && button.contains(target));
       if (at >= 0) onPick(names[at]);
-    },
-    { signal },
-  );
-  root.addEventListener(
-    "keydown",
-    (event) => {
-      const by = { ArrowLeft: -1, ArrowUp: -1, ArrowRight: 1, ArrowDown: 1 }[event.key];
-      if (by === undefined) return;
-      event.preventDefault();
-      event.stopPropagation();
-      const at = buttons.indexOf(event.target as HTMLElement) + by;
-      if (at >= 0 && at < names.length) onPick(names[at]);
     },
     { signal },
   );

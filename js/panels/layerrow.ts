@@ -73,9 +73,6 @@ function groupText(row: Row, words: readonly string[]): HTMLElement {
 }
 
 function layerLines(row: Row, layer: Layer, badges: readonly Badge[], words: readonly string[]): HTMLElement {
-  const top = element("span", { class: "cnnvis-line" }, nameElement(row, words));
-  if (badges.length > 0)
-    top.append(element("span", { class: "cnnvis-badges" }, ...badgeElements(badges, ROOM)));
   const facts = [
     [layer.type, kernelText(layer)].filter(Boolean).join(" "),
     channelsText(layer),
@@ -85,12 +82,19 @@ function layerLines(row: Row, layer: Layer, badges: readonly Badge[], words: rea
     layer.parameters > 0 ? count(layer.parameters) : "",
     layer.macs === null || !layer.ran ? "" : `${count(layer.macs)} mac`,
   ].filter(Boolean);
+  const top = element(
+    "span",
+    { class: "cnnvis-line" },
+    nameElement(row, words),
+    element("span", { class: "cnnvis-costs" }, costs.join(" · ")),
+  );
+  if (badges.length > 0)
+    top.append(element("span", { class: "cnnvis-badges" }, ...badgeElements(badges, ROOM)));
   return element(
     "span",
     { class: "cnnvis-lines" },
     top,
     element("span", { class: "cnnvis-facts" }, facts.join(" · ")),
-    element("span", { class: "cnnvis-costs" }, costs.length > 0 ? ` · ${costs.join(" · ")}` : ""),
   );
 }
 

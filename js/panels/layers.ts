@@ -139,7 +139,7 @@ export function layersPanel(store: ViewerStore, source: Source, signal: AbortSig
         anchor.over,
       );
     const again = rows.findIndex((row) => row.key === active);
-    if (again >= 0 && !list.box.contains(list.box.querySelector(":focus"))) list.keep(again);
+    if (again >= 0) list.keep(again);
     none.hidden = found.length > 0 || layers.length === 0;
     setText(
       total,

@@ -71,10 +71,13 @@ export function virtualRows(make: (index: number) => HTMLElement, signal: AbortS
     if (focus) shown.get(item)?.focus({ preventScroll: true });
   }
 
-  /** The one that the Tab key comes to, without scrolling to it. */
+  /** The one that the Tab key comes to, and the focus where the list has it, without scrolling to it. */
   function keep(item: number): void {
-    if (positions.has(item)) active = item;
+    if (!positions.has(item)) return;
+    active = item;
+    const focused = box.contains(space.querySelector(":focus"));
     render();
+    if (focused) shown.get(item)?.focus({ preventScroll: true });
   }
 
   /** The first item that is seen, and how far it is scrolled over. */

@@ -23,11 +23,10 @@ from cnnvis.choice import Chosen, LayerChoice, choose_layers, unknown_layer
 from cnnvis.image import as_batch
 from cnnvis.labels import own_labels
 from cnnvis.layers import Layer, walk
-from cnnvis.look import Look, Progress
+from cnnvis.look import Coded, Look, Progress
 from cnnvis.notes import Note, notes_of
 from cnnvis.operation import tensors
 from cnnvis.preprocessing import recipe_of, spatial_of, unscaled
-from cnnvis.quantize import STEPS
 from cnnvis.run import LayerRun
 from cnnvis.tiles import filter_tiles, map_tiles
 from cnnvis.weights import bias, by_filter, filters
@@ -192,25 +191,17 @@ class Inspection:
             return map_tiles(self._kept(name, call), self.layer(name).layer, image)
         raise ValueError(f"view {view!r} is unknown; choose one of {', '.join(frame.VIEWS)}")
 
-    def kept_tiles(self, name: str, image: int = 0) -> Tensor | None:
+    def kept_tiles(self, name: str, image: int = 0) -> Tensor | Coded | None:
         """The tiles of a layer's first call as they were kept, without another forward pass.
 
         Returns:
-            The exact values, or what their codes stand for; None where neither was kept.
+            The exact values, or their codes; None where neither was kept.
         """
         with self._lock:
             kept = self._look.kept(name, 0)
             if kept is not None:
                 return map_tiles(kept, self.layer(name).layer, image)
-            coded = self._look.coded(name, 0, image)
-        if coded is None:
-            return None
-        codes = coded.quantized.codes
-        lo, hi = coded.quantized.bounds[:, :, None, None].unbind(1)
-        values = (codes.to(torch.float32) - 1).mul_((hi - lo) / STEPS).add_(lo)
-        values.masked_fill_(codes == 0, torch.nan)
-        tiles, planes = coded.shape[:2]
-        return values.reshape(tiles, planes, -1, values.shape[2])
+            return self._look.coded(name, 0, image)
 
     def frame(
         self,

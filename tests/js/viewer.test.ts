@@ -64,7 +64,7 @@ describe("the view", () => {
     const { rows } = open(traits(["stem.conv1", "b"]));
     expect(rows().map((row) => row.querySelector(".cnnvis-name")?.textContent)).toEqual(["stem.conv1", "b"]);
     expect(rows()[0].querySelector(".cnnvis-facts")?.textContent).toBe("Conv2d 7×7 /2 · 3→2 · 2×3");
-    expect(rows()[0].querySelector(".cnnvis-costs")?.textContent).toBe(" · 294 · 1 M mac");
+    expect(rows()[0].querySelector(".cnnvis-costs")?.textContent).toBe("294 · 1 M mac");
     expect(rows()[0].getAttribute("aria-selected")).toBe("true");
   });
 

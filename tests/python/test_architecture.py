@@ -74,7 +74,7 @@ MAY_IMPORT = {
     },
     "describe": {"_version", "inspection", "frame", "layers"},
     "answers": {"frame", "inspection"},
-    "overview": {"frame", "inspection", "quantize"},
+    "overview": {"frame", "inspection", "look", "quantize"},
     "progress": set(),
     "view_state": {"frame"},
     "widget": {

@@ -79,6 +79,21 @@ def test_values_that_are_not_finite_do_not_spoil_it() -> None:
     assert (tile - expected).abs().nan_to_num().max() <= spread / 254
 
 
+@pytest.mark.parametrize("broken", [torch.nan, torch.inf])
+def test_codes_of_values_that_are_not_finite_do_not_spoil_it(broken: float) -> None:
+    x = image_tensor(20)
+    x[0, 0, 3, 4] = broken
+    look = inspect(nn.Sequential(nn.Conv2d(3, 4, 1)), x, memory_mb=0)
+    (tile,) = pictures(overview(look)).values()
+    exact = look.activation("0")[0]
+    expected = exact.mean(0)
+    assert not expected[3, 4].isfinite()
+    assert torch.equal(tile[:20, :20].isfinite(), expected.isfinite())
+    values = exact[exact.isfinite()]
+    step = float(values.max() - values.min()) / 508
+    assert (tile[:20, :20] - expected).nan_to_num(posinf=0, neginf=0).abs().max() <= 3 * step
+
+
 def test_layers_without_a_map_are_left_out() -> None:
     class Net(nn.Sequential):
         def forward(self, x: Tensor) -> Tensor:
