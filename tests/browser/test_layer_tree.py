@@ -96,7 +96,9 @@ def test_chips_show_one_kind(page: Page, deep: Path) -> None:
     view = View(page)
     chips = view.root.get_by_role("group", name="Which layers").get_by_role("button")
     # all are convolutions: that chip would show the same as "All"
-    expect(chips).to_have_text([re.compile(text) for text in (f"^All {LAYERS + 1}$", "^Never ran 1$", "^With notes")])
+    expect(chips).to_have_text(
+        [re.compile(text) for text in (f"^All {LAYERS + 1}$", "^Never ran 1$", "^With notes")]
+    )
     chips.nth(1).click()
     expect(view.layers.get_by_role("treeitem")).to_have_count(1)
     expect(chips.nth(1)).to_have_attribute("aria-pressed", "true")
