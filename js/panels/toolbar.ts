@@ -131,17 +131,18 @@ export function toolbarPanel(
     const { frame, scene, hover } = state;
     const shown = frame !== null && isWanted(frame, state);
     const hidden = shown ? hiddenCount(frame, state) : 0;
-    const left = hidden > 0 ? ` · ${hidden} hidden` : "";
-    setText(amount, shown ? `${frame.tiles - hidden} of ${frame.shape.tiles}${left}` : "");
+    // No longer than it was: a bar that wraps anew would move the picture.
+    setText(amount, shown ? `${frame.tiles - hidden} of ${frame.shape.tiles}` : "");
     amount.title = shown
-      ? `${frame.tiles - hidden} of ${frame.shape.tiles} ${tileWord(frame.view)}s are shown`
+      ? `${frame.tiles - hidden} of ${frame.shape.tiles} ${tileWord(frame.view)}s are shown, ${hidden} are hidden`
       : "";
     const detailed =
       shown &&
       scene !== null &&
       hover !== null &&
       bestOf(state, frame, scene.order[hover.position]).frame.factor === 1;
-    setText(averaged, shown && frame.factor > 1 && !detailed ? `averaged ${blockText(frame)}` : "");
+    setText(averaged, shown && frame.factor > 1 ? `averaged ${blockText(frame)}` : "");
+    averaged.style.visibility = detailed ? "hidden" : "";
   }
 
   store.on(["metadata", "layer"], showLayer, signal);
