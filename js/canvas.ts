@@ -56,19 +56,17 @@ export function createCanvas(store: ViewerStore, signal: AbortSignal): HTMLCanva
     painted = key;
   }
 
-  const observer = new ResizeObserver(([entry]) => {
-    const { width, height } = entry.contentRect;
-    const ratio = canvas.ownerDocument.defaultView?.devicePixelRatio ?? 1;
+  function measure(): void {
+    const { width, height } = canvas.getBoundingClientRect();
+    const ratio = window.devicePixelRatio;
     const last = store.state.viewport;
     if (width === last.width && height === last.height && ratio === last.ratio) return;
     store.set({ viewport: { width, height, ratio } });
-  });
-  try {
-    // Told also when the window moves to a screen of another density or the page is zoomed.
-    observer.observe(canvas, { box: "device-pixel-content-box" });
-  } catch {
-    observer.observe(canvas);
   }
+
+  const observer = new ResizeObserver(measure);
+  observer.observe(canvas);
+  followDensity(measure, signal);
   signal.addEventListener(
     "abort",
     () => {
@@ -97,4 +95,21 @@ export function createCanvas(store: ViewerStore, signal: AbortSignal): HTMLCanva
   );
   schedule();
   return canvas;
+}
+
+/** Calls back when the window comes to a screen of another density, or the page is zoomed. */
+function followDensity(changed: () => void, signal: AbortSignal): void {
+  const next = new AbortController();
+  const end = () => next.abort();
+  signal.addEventListener("abort", end, { signal: next.signal });
+  matchMedia(`(resolution: ${window.devicePixelRatio}dppx)`).addEventListener(
+    "change",
+    () => {
+      end();
+      changed();
+      // The question holds for one density: for the new one it is another.
+      followDensity(changed, signal);
+    },
+    { signal: next.signal },
+  );
 }

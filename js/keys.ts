@@ -246,14 +246,36 @@ export function addKeys(canvas: HTMLCanvasElement, chapters: readonly Chapter[],
 }
 
 /**
- * Notebook 7 takes its shortcut keys before they reach the page, unless the element that has the focus says not
- * to: so each one that gets it, says so.
+ * Jupyter takes its shortcut keys before they reach the page, unless the element that has the focus says not to:
+ * so each one that gets it, says so. Of what nothing here uses, chords with Ctrl or Cmd are handed on, as saving.
  */
 export function suppressShortcuts(root: HTMLElement, signal: AbortSignal): void {
   root.addEventListener(
     "focusin",
     ({ target }) => {
       if (target instanceof HTMLElement) target.dataset.lmSuppressShortcuts = "true";
+    },
+    { signal },
+  );
+  root.addEventListener(
+    "keydown",
+    (event) => {
+      const jupyter = root.parentElement?.closest(".lm-Widget");
+      if (!(event.ctrlKey || event.metaKey) || event.defaultPrevented || !jupyter) return;
+      const { key, code, keyCode, ctrlKey, metaKey, shiftKey, altKey } = event;
+      const again = {
+        key,
+        code,
+        keyCode,
+        ctrlKey,
+        metaKey,
+        shiftKey,
+        altKey,
+        bubbles: true,
+        cancelable: true,
+      };
+      // What takes it, also keeps the browser from it.
+      if (!jupyter.dispatchEvent(new KeyboardEvent("keydown", again))) event.preventDefault();
     },
     { signal },
   );

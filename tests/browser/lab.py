@@ -1,4 +1,4 @@
-"""A real JupyterLab on 127.0.0.1 with real kernels, for the tests and the screenshots."""
+"""A real JupyterLab, or Notebook 7, on 127.0.0.1 with real kernels, for the tests and the screenshots."""
 
 from __future__ import annotations
 
@@ -36,12 +36,14 @@ class Lab:
         token: What it lets people in with.
         folder: Where its notebooks lie.
         runtime: Where the kernels' connection files lie.
+        place: Where in its address a notebook is opened.
     """
 
     url: str
     token: str
     folder: Path
     runtime: Path
+    place: str
 
     def api(self, path: str) -> Any:
         """The answer of the server's REST interface."""
@@ -50,8 +52,12 @@ class Lab:
 
 
 @contextmanager
-def running_lab(folder: Path) -> Generator[Lab]:
+def running_lab(folder: Path, app: str = "jupyterlab") -> Generator[Lab]:
     """A JupyterLab that keeps all it writes in the folder, and ends with the block.
+
+    Args:
+        folder: Where its notebooks and settings lie.
+        app: "jupyterlab", or "notebook" for Notebook 7.
 
     Raises:
         RuntimeError: It did not start; has what it printed.
@@ -67,14 +73,14 @@ def running_lab(folder: Path) -> Generator[Lab]:
         "JUPYTERLAB_SETTINGS_DIR": str(folder / ".settings"),
         "JUPYTERLAB_WORKSPACES_DIR": str(folder / ".workspaces"),
     }
-    command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root"]
+    command = [sys.executable, "-m", app, "--no-browser", "--allow-root"]
     options = {
         "ServerApp.ip": "127.0.0.1",
         "ServerApp.port": port,
         "ServerApp.port_retries": 0,
         "ServerApp.root_dir": folder,
         "IdentityProvider.token": token,
-        "LabApp.expose_app_in_browser": True,
+        f"{'LabApp' if app == 'jupyterlab' else 'JupyterNotebookApp'}.expose_app_in_browser": True,
     }
     command += [f"--{name}={value}" for name, value in options.items()]
     settings = folder / ".settings" / "@jupyterlab" / "apputils-extension"
@@ -89,7 +95,8 @@ def running_lab(folder: Path) -> Generator[Lab]:
             stderr=output,
             stdin=subprocess.DEVNULL,
         )
-    lab = Lab(f"http://127.0.0.1:{port}", token, folder, runtime)
+    place = "doc/tree" if app == "jupyterlab" else "notebooks"
+    lab = Lab(f"http://127.0.0.1:{port}", token, folder, runtime, place)
     try:
         _wait_for(lab, server, log)
         yield lab
@@ -114,7 +121,7 @@ class Notebook:
             metadata={"kernelspec": {"name": "python3", "display_name": "Python 3"}},
         )
         nbformat.write(notebook, lab.folder / self.name)
-        page.goto(f"{lab.url}/doc/tree/{self.name}?token={lab.token}")
+        page.goto(f"{lab.url}/{lab.place}/{self.name}?token={lab.token}")
         page.wait_for_function("window.jupyterapp?.shell.currentWidget?.sessionContext?.isReady")
 
     def run(self) -> Locator:
@@ -185,4 +192,4 @@ def _wait_for(lab: Lab, server: subprocess.Popen[bytes], log: Path) -> None:
             time.sleep(0.1)  # between two questions to a server that is starting, not for a state
         else:
             return
-    raise RuntimeError(f"JupyterLab did not start within {START_SECONDS} s:\n{log.read_text()}")
+    raise RuntimeError(f"Jupyter did not start within {START_SECONDS} s:\n{log.read_text()}")
