@@ -33,7 +33,7 @@ test: lint test-js test-python
 test-js: $(VENV)/.test node_modules/.complete $(BUNDLE)
 	$(NPM) test
 
-test-python: $(VENV)/.test $(BUNDLE)
+test-python: $(VENV)/.test node_modules/.complete $(BUNDLE)
 	$(BIN)/python tests/browser/chromium.py
 	$(BIN)/python -m pytest
 

@@ -60,7 +60,7 @@ def test_the_wheel_that_an_sdist_makes_without_node_holds_everything(
 def test_the_bundle_is_small() -> None:
     static = ROOT / "src" / "cnnvis" / "static"
     for name in ("widget.js", "report.js"):
-        assert (static / name).stat().st_size <= 110_000, name
+        assert (static / name).stat().st_size <= 140_000, name
 
 
 def test_demo_ipynb_runs_from_top_to_bottom(
