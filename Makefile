@@ -2,7 +2,7 @@
 # make test   everything: lint, types, TypeScript, Python, a real browser
 # make lab    JupyterLab with demo.ipynb          make lint    ruff, mypy, biome, tsc
 # make sweep  every torchvision model and timm family against an oracle: docs/sweep.md, ten minutes
-# make bench  how soon after the call the grid is painted
+# make bench  how soon after the call the grid is painted, and how long a frame takes
 # make clean  removes all that was made
 #
 # PYTHON=python3.12 make demo   picks the Python (3.10 or later) that the environment is made with.
@@ -56,6 +56,7 @@ golden: $(VENV)/.test
 bench: $(VENV)/.test $(BUNDLE)
 	$(BIN)/python tests/browser/chromium.py
 	$(BIN)/python benchmarks/first_paint.py
+	$(BIN)/python benchmarks/frames.py
 
 # what is taken against what is computed, over all models; `make test` runs some of them
 sweep: $(VENV)/.test

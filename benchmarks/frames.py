@@ -1,0 +1,88 @@
+"""How long the page's main thread is held for one frame: when a layer comes, and while it is zoomed.
+
+    .venv/bin/python benchmarks/frames.py
+
+For each kind of layer: the first frame (colored and drawn), then forty steps of zoom, in milliseconds.
+"""
+
+from __future__ import annotations
+
+import statistics
+import sys
+import tempfile
+from pathlib import Path
+
+import torch
+from playwright.sync_api import Page, sync_playwright
+from torch import nn
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "browser"))
+from chromium import ARGUMENTS, ensure
+from view import View
+
+from cnnvis import inspect
+
+STEPS = 40
+WATCH = """
+window.spent = [];
+const request = window.requestAnimationFrame;
+window.requestAnimationFrame = (run) => request((now) => {
+  const start = performance.now();
+  run(now);
+  window.spent.push(performance.now() - start);
+});
+"""
+CASES = {
+    "512x28x28": (nn.Conv2d(8, 512, 1), (8, 28, 28), "feature_maps"),
+    "64x112x112": (nn.Conv2d(3, 64, 1), (3, 112, 112), "feature_maps"),
+    "64x224x224 (averaged)": (nn.Conv2d(3, 64, 1), (3, 224, 224), "feature_maps"),
+    "2048x7x7": (nn.Conv2d(8, 2048, 1), (8, 7, 7), "feature_maps"),
+    "512x512x3x3 mosaic": (nn.Conv2d(512, 512, 3), (512, 4, 4), "filters"),
+}
+
+
+def main() -> None:
+    """Prints one line for each case."""
+    torch.manual_seed(0)
+    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=ensure(), args=ARGUMENTS)
+        for name, (layer, shape, view) in CASES.items():
+            path = Path(folder) / "report.html"
+            inspect(nn.Sequential(layer), torch.rand(1, *shape)).save_html(path, max_mb=40)
+            page = browser.new_page(viewport={"width": 1200, "height": 800})
+            page.add_init_script(WATCH)
+            first, zoom = measure(page, path, view)
+            p95 = sorted(zoom)[int(0.95 * len(zoom))]
+            print(
+                f"{name:24} first {first:5.1f} ms   zoom median {statistics.median(zoom):4.1f} ms, "
+                f"p95 {p95:4.1f} ms"
+            )
+            page.close()
+        browser.close()
+
+
+def measure(page: Page, path: Path, shown: str) -> tuple[float, list[float]]:
+    """The longest frame until the layer is there, and each frame of a zoom."""
+    page.goto(path.as_uri())
+    view = View(page)
+    view.wait("0")
+    if shown == "filters":
+        page.evaluate("window.spent = []")
+        view.choose("Filters")
+        view.wait("0", "filters")
+    view.settle()
+    first = max(page.evaluate("window.spent"))
+    view.point(420, 300)
+    page.evaluate("window.spent = []")
+    page.keyboard.down("Control")
+    for step in range(STEPS):
+        page.mouse.wheel(0, -60 if step < STEPS / 2 else 60)
+        view.settle()
+    page.keyboard.up("Control")
+    # the frames that only wait draw nothing
+    spent = [each for each in page.evaluate("window.spent") if each > 0.2]
+    return first, spent
+
+
+if __name__ == "__main__":
+    main()

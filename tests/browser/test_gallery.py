@@ -1,0 +1,50 @@
+"""Each state of the gallery looks as it did: the pictures of the README are true."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+from gallery import FOLDER, STATES, State, report, shot
+from PIL import Image
+from playwright.sync_api import Browser
+
+BLUR = 8
+"""Pixels that are averaged before pictures are compared: fonts differ a little from machine to machine."""
+
+
+@pytest.fixture(scope="module")
+def page_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return report(tmp_path_factory.mktemp("gallery"))
+
+
+def blurred(content: bytes) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
+    """What is left of a picture for who looks at it from afar, from 0 to 255."""
+    picture = Image.open(io.BytesIO(content)).convert("RGB")
+    size = (picture.width // BLUR, picture.height // BLUR)
+    return np.asarray(picture.resize(size, Image.Resampling.BOX), dtype=np.float64)
+
+
+def difference(a: bytes, b: bytes) -> float:
+    """The share of blurred pixels that are visibly others."""
+    one, other = blurred(a), blurred(b)
+    if one.shape != other.shape:
+        return 1.0
+    return float((np.abs(one - other).max(axis=2) > 32).mean())
+
+
+@pytest.mark.parametrize("state", STATES, ids=lambda state: state.name)
+def test_a_state_looks_as_it_did(browser: Browser, page_file: Path, state: State) -> None:
+    expected = (FOLDER / f"{state.name}.webp").read_bytes()
+    assert difference(shot(browser, page_file, state), expected) < 0.03, (
+        "look at both; `make screenshots` renews the gallery"
+    )
+
+
+def test_other_states_look_otherwise() -> None:
+    pictures = [(FOLDER / f"{state.name}.webp").read_bytes() for state in STATES]
+    for index, picture in enumerate(pictures):
+        for other in pictures[index + 1 :]:
+            assert difference(picture, other) > 0.03
