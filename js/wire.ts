@@ -227,7 +227,7 @@ export function readTraits(get: (name: string) => unknown): Synced {
 export function readBytes(value: unknown): Uint8Array {
   if (ArrayBuffer.isView(value)) return new Uint8Array(value.buffer, value.byteOffset, value.byteLength);
   if (value instanceof ArrayBuffer) return new Uint8Array(value);
-  if (Array.isArray(value)) return Uint8Array.from(value);
+  if (Array.isArray(value) && value.every((n) => typeof n === "number")) return Uint8Array.from(value);
   return new Uint8Array(0);
 }
 

@@ -69,6 +69,16 @@ def test_every_state_is_free_of_violations(
     expect(view.root.get_by_role("dialog", name="Keys")).to_be_visible()
     assert violations(page) == []
     page.keyboard.press("Escape")
+    page.keyboard.press("t")
+    expect(view.root.get_by_role("dialog", name="Values").get_by_role("table")).to_be_visible()
+    assert violations(page) == []
+    page.keyboard.press("Escape")
+    for name in ("Display", "Save"):
+        button = view.root.get_by_role("button", name=name, exact=True)
+        button.click()
+        assert violations(page) == []
+        button.click()
+    view.canvas.focus()
     page.keyboard.press("v")
     view.wait("stem.conv", "filters")
     assert violations(page) == []

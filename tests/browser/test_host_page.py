@@ -221,3 +221,29 @@ def test_nothing_moves_while_values_are_pointed_at_and_picked(page: Page, model:
         view.settle()
         assert view.root.evaluate(boxes) == before, key
     widget.close()
+
+
+def test_the_lower_edge_is_dragged_and_moved_by_keys_and_python_hears_where(
+    page: Page, model: TwoConvs
+) -> None:
+    host = Host(page)
+    widget = HostedWidget(model, image_tensor(48), height=500)
+    host.show(widget)
+    view = View(page)
+    view.wait("first")
+    edge = view.root.get_by_role("separator", name="Height of the view")
+    app = view.root.locator(".cnnvis-app")
+    assert app.evaluate("app => app.offsetHeight") == 500
+    box = edge.bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + 200, box["y"] + 4)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 200, box["y"] + 84, steps=4)
+    expect(app).to_have_css("height", "580px")
+    page.mouse.up()
+    edge.focus()
+    page.keyboard.press("ArrowUp")
+    expect(app).to_have_css("height", "560px")
+    page.wait_for_function("window.host.views[0].model.get('height') === 560")
+    assert widget.height == 560
+    widget.close()
