@@ -10,7 +10,7 @@ from __future__ import annotations
 import random
 import threading
 from collections.abc import Callable, Iterable
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import AbstractContextManager
 from typing import Any
 
 import numpy as np
@@ -41,7 +41,8 @@ class Borrowed:
         self.finished = False
         self.replaced: list[str] = []
         self._live = True
-        self._contexts = ExitStack()
+        self._contexts: list[AbstractContextManager[Any]] = []
+        self._gradients = torch.is_grad_enabled()
         self._modules = list(modules)
         self._training = [module for _, module in self._modules if _flag(module)]
         self._buffers = [
@@ -59,7 +60,8 @@ class Borrowed:
         )
 
     def eval(self) -> None:
-        """Every module's `training` flag off; no `train()` or `eval()` of the user's is called."""
+        """Gradients off, and every module's `training` flag; no `eval()` of the user's is called."""
+        torch.set_grad_enabled(False)
         for module in self._training:
             module.training = False
 
@@ -68,8 +70,13 @@ class Borrowed:
         module.register_forward_hook(_Hook(self, seen))
 
     def enter(self, context: AbstractContextManager[Any]) -> None:
-        """Enters a context, which is left when the model is given back."""
-        self._contexts.enter_context(context)
+        """Enters a context, which is left when the model is given back.
+
+        It must bear to be left without being entered, and twice: no interrupt finds the moment
+        between what it does and the note that it did.
+        """
+        self._contexts.append(context)
+        context.__enter__()
 
     @property
     def live(self) -> bool:
@@ -79,7 +86,9 @@ class Borrowed:
     def give_back(self) -> None:
         """All as it was. May be called again, also after it was cut off."""
         self._live = False
-        self._contexts.close()
+        for context in reversed(self._contexts):
+            context.__exit__(None, None, None)
+        torch.set_grad_enabled(self._gradients)
         for _, module in self._modules:
             hooks: dict[int, Any] = module.__dict__.get("_forward_hooks") or {}
             for key, hook in list(hooks.items()):
@@ -154,7 +163,6 @@ def _version(buffer: Tensor) -> int | None:
     return None if buffer.is_inference() else buffer._version
 
 
-@torch.no_grad()
 def _copy(buffer: Tensor) -> Tensor | None:
     """The values, or None where they cannot be had: a meta tensor, one split over processes."""
     try:

@@ -103,7 +103,8 @@ def capture(
         take: Called in the hook with the layer and its output of any shape; what it returns is kept.
             It must copy or reduce, never keep the tensor or a view of it. None: `clone`. If it
             raises, the pass goes on and `Activations.failures` has the reason.
-        during: Entered right before the model is called, and left right after.
+        during: Entered right before the model is called, and left right after; on an interrupt also
+            twice, or without being entered.
         partial: Where the pass raises after a layer has run, return what there is, with the error's
             text as `Activations.stopped`.
 
@@ -143,7 +144,6 @@ def _pass(
             borrowed.eval()
             for layer in hooked:
                 borrowed.watch(layer.module, _taking(layer, take, activations))
-            borrowed.enter(torch.no_grad())
             if "torch._dynamo" in sys.modules:  # else nothing can be compiled
                 borrowed.enter(torch.compiler.set_stance("force_eager"))
             borrowed.enter(during)

@@ -15,6 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.multiprocessing.reductions import StorageWeakRef
+from torch.utils import _python_dispatch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from cnnvis.callers import NOWHERE, Caller, callers
@@ -79,6 +80,7 @@ class Trace(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self.problem = ""
         self._take = take
         self._watching = True
+        self._flags: dict[str, bool] = {}
         self._reading = Reading(self._read)
         modules = [(name, module) for name, _, module in walk(model)]
         self._root = modules[0][1]
@@ -110,14 +112,20 @@ class Trace(TorchDispatchMode):  # type: ignore[no-untyped-call]
         return False
 
     def __enter__(self) -> Trace:
+        self._flags = _flags()
         self._reading.__enter__()
         super().__enter__()  # type: ignore[no-untyped-call]
         return self
 
     def __exit__(self, *error: Any) -> None:
+        """May be left twice, or without being entered: an interrupt can come within either."""
         try:
-            super().__exit__(*error)  # type: ignore[no-untyped-call]
+            if self in _python_dispatch._get_current_dispatch_mode_stack():
+                super().__exit__(*error)  # type: ignore[no-untyped-call]
+        except IndexError:  # it was cut off on its way out
+            _python_dispatch._pop_mode()
         finally:
+            vars(_python_dispatch).update(self._flags)
             self._reading.__exit__(*error)
 
     def _read(self, tensor: Tensor, how: str) -> None:
@@ -260,6 +268,11 @@ class Trace(TorchDispatchMode):  # type: ignore[no-untyped-call]
             what[number] = value
             kept = StorageWeakRef(tensor.untyped_storage())  # type: ignore[no-untyped-call]
             self._kept.append(kept)
+
+
+def _flags() -> dict[str, bool]:
+    """What torch notes of the modes that are on, beside their stack."""
+    return {name: flag for name, flag in vars(_python_dispatch).items() if isinstance(flag, bool)}
 
 
 def _rank(layers: Iterable[Layer]) -> int:

@@ -92,7 +92,6 @@ def by_filter(weight: Tensor, groups: int) -> Tensor:
     return split.transpose(1, 2).reshape(groups * given, taken // groups, *kernel)
 
 
-@torch.no_grad()
 def _tensor(module: nn.Module, name: str) -> Tensor:
     """A parameter as the next forward pass in evaluation would see it; may share its memory."""
     made_by = parametrizations(module).get(name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import linecache
 import random
 import signal
@@ -17,6 +18,8 @@ import pytest
 import torch
 from nets import Failing, TwoConvs, image_tensor, same, state
 from torch import Tensor, nn
+from torch.autograd import grad_mode
+from torch.utils import _python_dispatch
 from torch.utils._python_dispatch import _get_current_dispatch_mode_stack
 
 import cnnvis
@@ -25,8 +28,10 @@ from cnnvis.borrow import LOOKING, Borrowed
 
 PACKAGE = Path(cnnvis.__file__).parent
 # where the model is changed and put back
-CAREFUL = {"capture.py", "borrow.py", "look.py"}
-OTHERS = {path.name for path in PACKAGE.glob("*.py")} - CAREFUL
+CAREFUL = {PACKAGE / name for name in ("capture.py", "borrow.py", "look.py")}
+OTHERS = set(PACKAGE.glob("*.py")) - CAREFUL
+# where Python and torch turn on and off for us what is left on when they are cut off
+CONTEXTS = {Path(module.__file__ or "") for module in (contextlib, grad_mode, _python_dispatch)}
 
 X = image_tensor(8)
 
@@ -54,16 +59,16 @@ class Injected(BaseException):
 
 
 class At:
-    """Raises at the k-th line that is run in some of our files; counts the lines without k.
+    """Raises at the k-th line that is run in some files; counts the lines without k.
 
     Args:
-        files: Their names.
+        files: These.
         error: What to raise.
         k: Where, from 0; None: nowhere.
     """
 
-    def __init__(self, files: set[str], error: type[BaseException], k: int | None = None) -> None:
-        self._files = {str(PACKAGE / name) for name in files}
+    def __init__(self, files: set[Path], error: type[BaseException], k: int | None = None) -> None:
+        self._files = {str(path) for path in files}
         self._error, self._k = error, k
         self.lines: list[tuple[str, int]] = []
 
@@ -105,7 +110,9 @@ def free() -> bool:
 
 
 def is_clean(model: nn.Module, before: list[Any]) -> bool:
-    return same(before, state(model)) and free() and not _get_current_dispatch_mode_stack()
+    flags = [value for value in vars(_python_dispatch).values() if value is True]
+    modes = _get_current_dispatch_mode_stack()
+    return same(before, state(model)) and free() and not modes and not flags
 
 
 def look_at(model: nn.Module) -> None:
@@ -123,11 +130,12 @@ def capture_from(model: nn.Module) -> None:
         (capture_from, CAREFUL, Injected, 1, 150),
         (look_at, CAREFUL, MemoryError, 3, 100),
         (look_at, OTHERS, KeyboardInterrupt, 97, 50),
+        (look_at, CONTEXTS, KeyboardInterrupt, 1, 50),
     ],
 )
 def test_cut_off_at_any_line(
     look: Callable[[nn.Module], None],
-    files: set[str],
+    files: set[Path],
     error: type[BaseException],
     step: int,
     least: int,
