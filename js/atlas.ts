@@ -8,12 +8,6 @@ import type { Slice } from "./slice.js";
 /** Far below what browsers allow (a canvas beyond that stays blank without an error). */
 const MOST_SIDE = 4096;
 
-/** A part of the picture of the world, ready to become a canvas. */
-export interface Page {
-  readonly patch: Patch;
-  readonly pixels: Uint8ClampedArray<ArrayBuffer>;
-}
-
 /** What the pixels depend on. */
 export interface Look {
   readonly arrangement: Arrangement;
@@ -37,14 +31,14 @@ export function cut(layout: Layout, side = MOST_SIDE): Patch[] {
   return patches;
 }
 
-/** Draws all tiles, each once, into as few pictures as fit. */
-export function* pages(frame: Frame, layout: Layout, order: Int32Array, look: Look): Generator<Page> {
-  const colors = lookup(frame, look.range, look.clip, look.colormap, colorTable(look.colormap));
-  for (const patch of cut(layout)) {
-    const pixels = new Uint32Array(patch.width * patch.height);
-    if (look.arrangement === "color")
-      rasterizeColor(frame, layout, order, look.slice, look.range, patch, pixels);
-    else rasterize(frame, layout, order, look.slice, colors, patch, pixels);
-    yield { patch, pixels: new Uint8ClampedArray(pixels.buffer) };
+/** Paints a patch into `out`, patch.width pixels a row; gaps keep what is there. */
+export type Paint = (patch: Patch, out: Uint32Array) => void;
+
+/** What paints any patch of a picture of all tiles. */
+export function paintOf(frame: Frame, layout: Layout, order: Int32Array, look: Look): Paint {
+  if (look.arrangement === "color") {
+    return (patch, out) => rasterizeColor(frame, layout, order, look.slice, look.range, patch, out);
   }
+  const colors = lookup(frame, look.range, look.clip, look.colormap, colorTable(look.colormap));
+  return (patch, out) => rasterize(frame, layout, order, look.slice, colors, patch, out);
 }

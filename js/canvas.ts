@@ -5,13 +5,16 @@ import type { Scene } from "./scene.js";
 import { currentTransform, isWanted, type ViewerStore } from "./state.js";
 import type { Transform } from "./transform.js";
 
+/** Milliseconds that coloring may hold up a frame; a larger picture comes in parts. */
+const PATIENCE = 12;
+
 /** A canvas that draws the store's scene, at most once per animation frame. */
 export function createCanvas(store: ViewerStore, signal: AbortSignal): HTMLCanvasElement {
   const canvas = document.createElement("canvas");
   canvas.className = "cnnvis-canvas";
   canvas.dataset.state = "loading";
   const context = canvas.getContext("2d");
-  const painter = new Painter(schedule);
+  const painter = new Painter(schedule, PATIENCE);
   let palette: Palette | null = null;
   let painted = "";
   let scheduled = 0;
@@ -41,6 +44,8 @@ export function createCanvas(store: ViewerStore, signal: AbortSignal): HTMLCanva
   function report(t: Transform | null, scene: Scene | null, status: string): void {
     const frame = scene?.frame ?? null;
     const shown = frame !== null && isWanted(frame, store.state);
+    const isComplete = shown && painter.isComplete;
+    canvas.dataset.coloring = String(shown && !isComplete);
     canvas.dataset.transform = t === null ? "" : `${t.k},${t.x},${t.y}`;
     canvas.dataset.layer = frame?.layer ?? "";
     canvas.dataset.view = frame?.view ?? "";
@@ -48,8 +53,8 @@ export function createCanvas(store: ViewerStore, signal: AbortSignal): HTMLCanva
     canvas.dataset.image = String(frame?.image ?? "");
     canvas.dataset.slice = String(scene?.slice.at ?? "");
     canvas.dataset.generation = String(frame?.generation ?? "");
-    canvas.dataset.state = status === "ready" && !shown ? "loading" : status;
-    const key = shown ? keyOf(frame) : "";
+    canvas.dataset.state = status === "ready" && !isComplete ? "loading" : status;
+    const key = isComplete ? keyOf(frame) : "";
     if (key !== "" && key !== painted) {
       performance.mark("cnnvis:painted", { detail: { layer: frame?.layer, view: frame?.view } });
     }

@@ -1,32 +1,34 @@
-import { type Look, pages } from "./atlas.js";
 import type { Frame } from "./frame.js";
 import { drawHeaders } from "./headers.js";
-import { type Layout, type Rect, tileRect } from "./layout.js";
+import { type Rect, tileRect } from "./layout.js";
 import { drawMarks, type Palette } from "./marks.js";
 import { onScreen, type Placement, visiblePositions } from "./placement.js";
-import type { Patch } from "./raster.js";
 import type { Scene } from "./scene.js";
+import { detailSheet, type Sheet, Sheets } from "./sheets.js";
 import { currentLayer, currentTransform, type Detail, type State } from "./state.js";
 import { isOverlaid, underlayOf } from "./underlay.js";
 import { drawValues } from "./values.js";
 
-/** A part of the picture of the world on a canvas of its own, and its grain. */
-interface Sheet {
-  readonly canvas: HTMLCanvasElement;
-  readonly patch: Patch;
-  readonly grain: { readonly width: number; readonly height: number };
-}
-
 /** Draws what a state shows, on any canvas, at any density; keeps what it colored until something in it changes. */
 export class Painter {
-  #sheets: Sheet[] = [];
+  #sheets = new Sheets();
   #frame: Frame | null = null;
-  #key = "";
+  #look = "";
   #details = new Map<Detail, Sheet>();
   #picture: HTMLImageElement | null = null;
 
-  /** @param changed called when what is drawn can be more than before: a picture has loaded. */
-  constructor(private readonly changed: () => void) {}
+  /** Whether all that belongs on the screen was drawn the last time. */
+  isComplete = false;
+
+  /**
+   * @param changed called when what is drawn can be more than before: a picture has loaded, or there was no time
+   *   to color all of it.
+   * @param patience milliseconds that coloring may take at a time.
+   */
+  constructor(
+    private readonly changed: () => void,
+    private readonly patience = Number.POSITIVE_INFINITY,
+  ) {}
 
   /**
    * @param width of the canvas in its own pixels, as is `height`.
@@ -64,29 +66,27 @@ export class Painter {
       width,
       height,
     };
-    this.#update(scene, state);
+    this.#forget(scene, state);
+    const end = performance.now() + this.patience;
+    this.isComplete = this.#sheets.color(scene, place, () => performance.now() > end);
+    if (!this.isComplete) this.changed();
     this.#drawTiles(context, state, scene, place);
     return place;
   }
 
   clear(): void {
-    this.#sheets = [];
+    this.#sheets = new Sheets();
     this.#frame = null;
     this.#details.clear();
     this.#picture = null;
   }
 
-  #update({ frame, layout, order, look }: Scene, { details }: Readonly<State>): void {
-    const { columns, rowHeight, grain } = layout;
-    const key = JSON.stringify([columns, rowHeight, grain, look, order.join()]);
-    if (frame !== this.#frame || key !== this.#key) {
-      this.#frame = frame;
-      this.#key = key;
-      this.#details.clear();
-      this.#sheets = [...pages(frame, layout, order, look)].map(({ patch, pixels }) =>
-        sheetOf(patch, pixels, grain),
-      );
-    }
+  /** Throws away the pictures of details that are no more, or were of another look. */
+  #forget({ frame, layout, look }: Scene, { details }: Readonly<State>): void {
+    const key = JSON.stringify([layout.rowHeight, look]);
+    if (frame !== this.#frame || key !== this.#look) this.#details.clear();
+    this.#frame = frame;
+    this.#look = key;
     const kept = new Set(details.values());
     for (const detail of this.#details.keys()) if (!kept.has(detail)) this.#details.delete(detail);
   }
@@ -103,7 +103,7 @@ export class Painter {
     const positions = underlay === null && state.details.size === 0 ? [] : visiblePositions(layout, place);
     for (const position of positions) underlay?.(context, onScreen(tileRect(layout, position), place));
     context.globalAlpha = alpha;
-    for (const sheet of this.#sheets) drawSheet(context, sheet, place);
+    this.#sheets.draw(context, place);
     for (const position of positions) {
       const sheet = this.#detail(state, scene, position);
       if (sheet === null) continue;
@@ -112,20 +112,17 @@ export class Painter {
       context.clearRect(rect.x, rect.y, rect.width, rect.height);
       underlay?.(context, rect);
       context.globalAlpha = alpha;
-      drawSheet(context, sheet, { ...place, x: rect.x, y: rect.y });
+      sheet.draw(context, { ...place, x: rect.x, y: rect.y });
     }
     context.globalAlpha = 1;
   }
 
   /** The full-resolution picture of the tile at a position, where there is one. */
-  #detail(
-    { details }: Readonly<State>,
-    { frame, order, layout, look }: Scene,
-    position: number,
-  ): Sheet | null {
+  #detail({ details }: Readonly<State>, scene: Scene, position: number): Sheet | null {
+    const { frame, order } = scene;
     const detail = details.get(frame.channels[order[position]]);
     if (detail === undefined) return null;
-    const sheet = this.#details.get(detail) ?? detailSheet(detail, layout, look);
+    const sheet = this.#details.get(detail) ?? detailSheet(detail, scene);
     this.#details.set(detail, sheet);
     return sheet;
   }
@@ -167,51 +164,6 @@ export class Painter {
     }
     return this.#picture?.complete && this.#picture.naturalWidth > 0 ? this.#picture : null;
   }
-}
-
-function sheetOf(patch: Patch, pixels: Uint8ClampedArray<ArrayBuffer>, grain: Sheet["grain"]): Sheet {
-  const canvas = document.createElement("canvas");
-  canvas.width = patch.width;
-  canvas.height = patch.height;
-  canvas.getContext("2d")?.putImageData(new ImageData(pixels, patch.width, patch.height), 0, 0);
-  return { canvas, patch, grain };
-}
-
-function detailSheet({ frame, tile }: Detail, layout: Layout, look: Look): Sheet {
-  const factor = layout.planes === 1 ? frame.factor : 1;
-  const grain = { width: factor, height: factor * layout.rowHeight };
-  const alone: Layout = { ...layout, tiles: 1, columns: 1, world: layout.block, grain };
-  // A tile is far smaller than a page.
-  const [{ patch, pixels }] = pages(frame, alone, Int32Array.of(tile), look);
-  return sheetOf(patch, pixels, grain);
-}
-
-/** Draws the part of a sheet that is on the canvas. */
-function drawSheet(
-  context: CanvasRenderingContext2D,
-  { canvas, patch, grain }: Sheet,
-  place: Placement,
-): void {
-  const dx = grain.width * place.k;
-  const dy = grain.height * place.k;
-  const left = Math.max(0, Math.floor(-place.x / dx) - patch.x);
-  const top = Math.max(0, Math.floor(-place.y / dy) - patch.y);
-  const right = Math.min(patch.width, Math.ceil((place.width - place.x) / dx) - patch.x);
-  const bottom = Math.min(patch.height, Math.ceil((place.height - place.y) / dy) - patch.y);
-  if (right <= left || bottom <= top) return;
-  context.imageSmoothingEnabled = dx < 1 || dy < 1;
-  context.imageSmoothingQuality = "high";
-  context.drawImage(
-    canvas,
-    left,
-    top,
-    right - left,
-    bottom - top,
-    place.x + (patch.x + left) * dx,
-    place.y + (patch.y + top) * dy,
-    (right - left) * dx,
-    (bottom - top) * dy,
-  );
 }
 
 export function paletteOf(element: Element): Palette {

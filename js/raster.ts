@@ -1,6 +1,6 @@
 import { isDiverging, type NamedColormap, NONFINITE, pixel } from "./colormaps.js";
 import type { Frame } from "./frame.js";
-import { type Layout, planeRect, positionsIn } from "./layout.js";
+import { type Layout, positionsIn } from "./layout.js";
 import { ownRange, type Range } from "./ranges.js";
 import { planeOf, type Slice } from "./slice.js";
 
@@ -39,11 +39,13 @@ export function lookup(
 
   const scratch = new Uint32Array(256);
   scratch[0] = NONFINITE_PIXEL;
+  // Counting a tile's values takes longer than coloring them: once for all the parts it is painted in.
+  const rangeOf = remembered((tile) => ownRange(frame, tile, clip));
   return (tile) => {
     const lo = frame.bounds[2 * tile];
     const hi = frame.bounds[2 * tile + 1];
     if (shared === null && (clip === 0 || lo === hi)) return lo === hi ? flat : own;
-    const range = shared ?? ownRange(frame, tile, clip);
+    const range = shared ?? rangeOf(tile);
     const span = range.hi - range.lo;
     if (!(span > 0)) return flat;
     const first = ((lo - range.lo) / span) * 255;
@@ -70,17 +72,14 @@ export function rasterize(
   out: Uint32Array,
 ): void {
   const { codes } = frame;
-  let table: Uint32Array;
-  const put = (o: number, index: number) => {
-    out[o] = table[codes[index]];
-  };
-  for (const position of positionsIn(layout, worldOf(layout, patch))) {
-    const tile = order[position];
-    table = colors(tile);
-    for (let plane = 0; plane < layout.planes; plane++) {
-      rasterizePlane(frame, layout, position, plane, tile, planeOf(slice, plane), patch, put);
-    }
-  }
+  eachTile(frame, layout, order, slice, patch, (tile) => {
+    const table = colors(tile);
+    return (pixel, start, columns, count) => {
+      for (let i = 0; i < count; i++) {
+        if (columns[i] >= 0) out[pixel + i] = table[codes[start + columns[i]]];
+      }
+    };
+  });
 }
 
 /**
@@ -100,22 +99,25 @@ export function rasterizeColor(
   // From the code of red to those of green and blue.
   const next = frame.codeHeight * frame.codeWidth * slice.depth;
   const { codes } = frame;
-  for (const position of positionsIn(layout, worldOf(layout, patch))) {
-    const tile = order[position];
+  eachTile(frame, layout, order, slice, patch, (tile) => {
     const most = frame.bounds[2 * tile + 1];
     const gain = shared === null ? (most > 0 ? 1 : 0) : shared.hi > 0 ? most / shared.hi : 0;
     const level = (code: number) => Math.round(127.5 + ((code - 128) / 127) * 127.5 * gain);
-    rasterizePlane(frame, layout, position, 0, tile, planeOf(slice, 0), patch, (o, index) => {
-      const r = codes[index];
-      const g = codes[index + next];
-      const b = codes[index + 2 * next];
-      out[o] = r === 0 || g === 0 || b === 0 ? NONFINITE_PIXEL : pixel(level(r), level(g), level(b));
-    });
-  }
+    return (at, start, columns, count) => {
+      for (let i = 0; i < count; i++) {
+        if (columns[i] < 0) continue;
+        const r = codes[start + columns[i]];
+        const g = codes[start + columns[i] + next];
+        const b = codes[start + columns[i] + 2 * next];
+        const isKnown = r !== 0 && g !== 0 && b !== 0;
+        out[at + i] = isKnown ? pixel(level(r), level(g), level(b)) : NONFINITE_PIXEL;
+      }
+    };
+  });
 }
 
 /** The part of the world that a patch shows. */
-export function worldOf(layout: Layout, { x, y, width, height }: Patch): Patch {
+function worldOf(layout: Layout, { x, y, width, height }: Patch): Patch {
   const { grain } = layout;
   return {
     x: x * grain.width,
@@ -126,33 +128,98 @@ export function worldOf(layout: Layout, { x, y, width, height }: Patch): Patch {
 }
 
 /**
- * Calls `put` for each pixel of a patch whose corner lies in a plane of the layout, with the indices of the pixel
- * and of its code in a plane of a tile.
+ * Draws a line of `count` pixels of a tile, the first of them at `pixel`: that of code `start` plus its entry in
+ * `columns`, which is negative in a gap.
  */
-function rasterizePlane(
+type DrawLine = (pixel: number, start: number, columns: Int32Array, count: number) => void;
+
+/**
+ * Goes through the lines of pixels of all tiles in a patch. Where a pixel's code lies in its tile is a sum of what
+ * its row and its column say, and these are the same for all tiles below or beside each other: so they are worked
+ * out once, and a pixel costs two look-ups.
+ */
+function eachTile(
   frame: Frame,
   layout: Layout,
-  position: number,
-  shown: number,
-  tile: number,
-  plane: number,
+  order: Int32Array,
+  slice: Slice,
   patch: Patch,
-  put: (pixel: number, code: number) => void,
+  begin: (tile: number) => DrawLine,
 ): void {
-  const { grain, rowHeight } = layout;
-  const { codeWidth, codeHeight, factor } = frame;
-  const rect = planeRect(layout, position, shown);
-  const left = Math.max(0, Math.ceil(rect.x / grain.width) - patch.x);
-  const right = Math.min(patch.width, Math.ceil((rect.x + rect.width) / grain.width) - patch.x);
-  const top = Math.max(0, Math.ceil(rect.y / grain.height) - patch.y);
-  const bottom = Math.min(patch.height, Math.ceil((rect.y + rect.height) / grain.height) - patch.y);
-  const base = (tile * frame.shape.planes + plane) * codeHeight * codeWidth;
-  for (let j = top; j < bottom; j++) {
-    const row = Math.floor(((j + patch.y) * grain.height - rect.y) / (rowHeight * factor));
-    const line = j * patch.width;
-    const start = base + row * codeWidth;
-    for (let i = left; i < right; i++) {
-      put(line + i, start + Math.floor(((i + patch.x) * grain.width - rect.x) / factor));
+  const { codeWidth, codeHeight, factor, shape } = frame;
+  const { columns, planes, planeColumns, planePitch, pitch, block, grain, rowHeight } = layout;
+  const area = codeHeight * codeWidth;
+  const planeStep = planeOf(slice, 1) * area - planeOf(slice, 0) * area;
+  const across = remembered((column) =>
+    axisOf(column * pitch.width, block.width, planePitch.width, layout.width, grain.width, {
+      from: patch.x,
+      length: patch.width,
+      code: (plane, at) => plane * planeStep + Math.floor(at / factor),
+    }),
+  );
+  const down = remembered((row) =>
+    axisOf(row * pitch.height, block.height, planePitch.height, layout.rows * rowHeight, grain.height, {
+      from: patch.y,
+      length: patch.height,
+      code: (plane, at) =>
+        plane * planeColumns * planeStep + Math.floor(at / (rowHeight * factor)) * codeWidth,
+    }),
+  );
+  // The last row of planes of a tile may hold fewer than the others.
+  const last = Math.floor((planes - 1) / planeColumns);
+  const filled = (planes - last * planeColumns) * planePitch.width;
+  for (const position of positionsIn(layout, worldOf(layout, patch))) {
+    const column = position % columns;
+    const row = Math.floor(position / columns);
+    const { first: left, codes: inRow } = across(column);
+    const { first: top, codes: inColumn } = down(row);
+    const shorter = Math.ceil((column * pitch.width + filled) / grain.width) - patch.x - left;
+    const draw = begin(order[position]);
+    const base = order[position] * shape.planes * area + planeOf(slice, 0) * area;
+    for (let j = 0; j < inColumn.length; j++) {
+      if (inColumn[j] < 0) continue;
+      const isLast = inColumn[j] >= last * planeColumns * planeStep;
+      const count = isLast ? Math.max(0, Math.min(shorter, inRow.length)) : inRow.length;
+      draw((top + j) * patch.width + left, base + inColumn[j], inRow, count);
     }
   }
+}
+
+interface Axis {
+  /** The first pixel of the patch that lies in the tile. */
+  readonly first: number;
+  /** For each pixel from there on, what it adds to the index of a code; -1 in the gap between two planes. */
+  readonly codes: Int32Array;
+}
+
+/** The pixels of a patch along one axis of a tile that starts at `start` and is `length` cells long. */
+function axisOf(
+  start: number,
+  length: number,
+  planePitch: number,
+  planeLength: number,
+  grain: number,
+  patch: { from: number; length: number; code: (plane: number, at: number) => number },
+): Axis {
+  const first = Math.max(0, Math.ceil(start / grain) - patch.from);
+  const end = Math.min(patch.length, Math.ceil((start + length) / grain) - patch.from);
+  const codes = new Int32Array(Math.max(0, end - first));
+  for (let i = 0; i < codes.length; i++) {
+    const at = (first + i + patch.from) * grain - start;
+    const plane = Math.floor(at / planePitch);
+    const within = at - plane * planePitch;
+    codes[i] = within < planeLength ? patch.code(plane, within) : -1;
+  }
+  return { first, codes };
+}
+
+function remembered<Value>(make: (key: number) => Value): (key: number) => Value {
+  const made = new Map<number, Value>();
+  return (key) => {
+    const known = made.get(key);
+    if (known !== undefined) return known;
+    const value = make(key);
+    made.set(key, value);
+    return value;
+  };
 }

@@ -158,9 +158,12 @@ class View:
         return [Sample(x, y, place, self.color(x, y)) for x, y, place in found]
 
     def settle(self) -> None:
-        """Until what the last event caused is painted: two animation frames."""
-        self.page.evaluate(
-            "() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
+        """Until what the last event caused is painted: two animation frames, more for large layers."""
+        self.canvas.evaluate(
+            """canvas => new Promise(done => {
+              const next = () => canvas.dataset.coloring === "true" ? requestAnimationFrame(next) : done();
+              requestAnimationFrame(() => requestAnimationFrame(next));
+            })"""
         )
 
 

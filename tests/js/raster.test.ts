@@ -1,7 +1,7 @@
 import * as d3 from "d3-scale-chromatic";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { cut, pages } from "../../js/atlas.js";
+import { cut, type Look, paintOf } from "../../js/atlas.js";
 import { colorTable, FAMILIES, NONFINITE, pixel, SAFE } from "../../js/colormaps.js";
 import { codeAt, dequantize, FEATURE_MAPS, FILTERS, type Frame } from "../../js/frame.js";
 import { arrange, cellAt, type Layout, positionAt, tileRect } from "../../js/layout.js";
@@ -15,15 +15,17 @@ import { frameOf, randomFrame } from "./frames.js";
 const viewport = { width: 640, height: 400 };
 const by = (sort: Sort): Ranking => ({ sort, reference: -1, hide: "none", pinned: [] });
 
-/** All pages as one picture, as the canvas would put them together. */
-function picture(frame: Frame, layout: Layout, tiles: Int32Array, look: Parameters<typeof pages>[3]) {
+/** All of it, put together of patches of some size, as the canvas does with strips. */
+function picture(frame: Frame, layout: Layout, tiles: Int32Array, look: Look, side = 4096) {
   const width = Math.ceil(layout.world.width / layout.grain.width);
   const height = Math.ceil(layout.world.height / layout.grain.height);
   const out = new Uint32Array(width * height);
-  for (const { patch, pixels } of pages(frame, layout, tiles, look)) {
-    const source = new Uint32Array(pixels.buffer);
+  const paint = paintOf(frame, layout, tiles, look);
+  for (const patch of cut(layout, side)) {
+    const pixels = new Uint32Array(patch.width * patch.height);
+    paint(patch, pixels);
     for (let y = 0; y < patch.height; y++) {
-      out.set(source.subarray(y * patch.width, (y + 1) * patch.width), (patch.y + y) * width + patch.x);
+      out.set(pixels.subarray(y * patch.width, (y + 1) * patch.width), (patch.y + y) * width + patch.x);
     }
   }
   return { out, width, height };
@@ -58,17 +60,13 @@ describe("a picture of the world", () => {
           randomFrame(view),
           fc.constantFrom(...SCALES),
           fc.constantFrom(...SORTS),
-          (frame, scale, sort) => {
+          fc.integer({ min: 3, max: 300 }),
+          (frame, scale, sort, side) => {
             const layout = arrange(frame.shape, frame.tiles, frame.factor, arrangement, viewport);
             const tiles = order(frame, by(sort));
             const range = sharedRange(frame, { scale, limits: [-0.3, 0.4], clip: 0 });
-            const { out, width, height } = picture(frame, layout, tiles, {
-              arrangement,
-              slice: whole,
-              colormap: "viridis",
-              range,
-              clip: 0,
-            });
+            const look = { arrangement, slice: whole, colormap: "viridis", range, clip: 0 } as const;
+            const { out, width, height } = picture(frame, layout, tiles, look, side);
             // One expectation for all pixels: one for each takes longer than the picture.
             const wrong: number[][] = [];
             for (let y = 0; y < height; y++) {
