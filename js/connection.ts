@@ -43,7 +43,8 @@ export function followConnection(store: ViewerStore, source: Source, signal: Abo
       await source.resend(mine.signal);
       if (store.state.connection === "slow") store.set({ connection: "ok" });
     } catch {
-      // The view is closed, or the kernel cannot.
+      // Where the question cannot even be sent, nobody is there; a busy kernel only leaves it waiting.
+      if (!signal.aborted && store.state.connection === "slow") store.set({ connection: "gone" });
     } finally {
       mine.abort(new Error("done"));
     }

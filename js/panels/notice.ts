@@ -22,7 +22,7 @@ export function messagePanel(store: ViewerStore, signal: AbortSignal): HTMLEleme
     const { status, connection } = store.state;
     const waiting = {
       ok: "",
-      slow: "The kernel has not answered for four seconds: it is busy. What was picked last comes when it is free.",
+      slow: "The kernel has not answered for four seconds. If it is busy, what was picked last comes when it is free; if it has ended, run the cell again.",
       lost: "Asking whether the kernel is still there.",
       gone: "The kernel has ended or was restarted. Run the cell again; layers seen before can still be shown.",
     }[connection];
@@ -47,7 +47,7 @@ export function connectionPanel(store: ViewerStore, signal: AbortSignal): HTMLEl
     const rough = frame !== null && frame.factor > 1 ? ": showing averaged values" : "";
     const words = {
       ok: "",
-      slow: `the kernel is busy${rough}`,
+      slow: `the kernel is busy or has ended${rough}`,
       lost: "",
       gone: "the kernel has ended or was restarted: run the cell again for what is not here",
     };

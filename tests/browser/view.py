@@ -52,9 +52,9 @@ class Sample:
 class View:
     """One view of a widget or report."""
 
-    def __init__(self, page: Page) -> None:
+    def __init__(self, page: Page, root: Locator | None = None) -> None:
         self.page = page
-        self.root = page.locator(".cnnvis").first
+        self.root = page.locator(".cnnvis").first if root is None else root
         self.canvas = self.root.locator(".cnnvis-canvas").first
         self.readout = self.root.locator(".cnnvis-readout")
         self.layers = self.root.get_by_role("tree")

@@ -1,0 +1,55 @@
+"""Fifty widgets in one notebook stay as usable as one, and a reloaded page shows them again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from lab import Lab, Notebook
+from playwright.sync_api import Page, expect
+from view import View
+
+COUNT = 50
+CELL = f"""
+import sys, torch
+sys.path.insert(0, {str(Path(__file__).parents[1] / "python")!r})
+from IPython.display import display
+from nets import TwoConvs, image_tensor
+from cnnvis import CNNVisWidget
+torch.manual_seed(0)
+ws = [CNNVisWidget(TwoConvs(), image_tensor(48), theme="light") for _ in range({COUNT})]
+for w in ws:
+    display(w)
+"""
+
+
+def ready(count: int) -> str:
+    return f"""document.querySelectorAll('.cnnvis-canvas[data-state="ready"]').length === {count}"""
+
+
+def test_fifty_widgets_in_one_notebook(lab: Lab, page: Page) -> None:
+    errors: list[str] = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    notebook = Notebook(lab, page, "fifty", [CELL])
+    notebook.run()
+    page.wait_for_function(ready(COUNT), timeout=120_000)
+
+    # a click in one of them moves that one alone, on both sides
+    one = View(page, page.locator(".cnnvis").nth(20))
+    one.root.scroll_into_view_if_needed()
+    one.pick_layer("second")
+    one.wait("second")
+    expect(page.locator('.cnnvis-canvas[data-layer="second"]')).to_have_count(1)
+    layers = notebook.kernel("[w.layer for w in ws]")
+    assert layers == ["second" if i == 20 else "first" for i in range(COUNT)]
+
+    page.evaluate("window.jupyterapp.commands.execute('docmanager:save')")
+    page.wait_for_function("!window.jupyterapp.shell.currentWidget.context.model.dirty")
+    page.reload()
+    page.wait_for_function(ready(COUNT), timeout=120_000)
+    expect(page.locator('.cnnvis-canvas[data-layer="second"]')).to_have_count(1)
+
+    # without the widget, text tells what it is
+    (text,) = notebook.kernel("list({w._repr_mimebundle_()[0]['text/plain'] for w in ws[:3]})")
+    assert "CNNVisWidget" in text
+    assert "TwoConvs" in text
+    assert errors == []
