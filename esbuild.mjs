@@ -7,7 +7,7 @@ const OUT = "src/cnnvis/static";
 const shared = {
   bundle: true,
   minify: true,
-  target: "es2020",
+  target: "es2022",
   outdir: OUT,
   metafile: true,
   legalComments: "none",

@@ -41,6 +41,7 @@ export function followExact(store: ViewerStore, source: Source, signal: AbortSig
   async function ask(): Promise<void> {
     const wanted = exactWanted(store.state);
     if (wanted === null || request !== null) return;
+    let isAnswered = false;
     const { of, channel, plane, row, column, size } = wanted;
     const mine = new AbortController();
     request = mine;
@@ -67,20 +68,19 @@ export function followExact(store: ViewerStore, source: Source, signal: AbortSig
       const { frame } = store.state;
       if (frame !== null && keyOf(frame) === keyOf(of) && values.length === exact.rows * exact.columns) {
         store.set({ exact });
+        isAnswered = true;
       }
     } catch {
       // What is not known exactly is shown with its error.
     } finally {
       clearTimeout(timer);
       request = null;
-      // By now another value may be pointed at.
+      // By now another value may be pointed at: one that was not asked for, or not refused.
       const next = exactWanted(store.state);
-      if (
+      const isOther =
         next !== null &&
-        !signal.aborted &&
-        (next.channel !== channel || next.plane !== plane || keyOf(next.of) !== keyOf(of))
-      )
-        start();
+        (isAnswered || next.channel !== channel || next.plane !== plane || keyOf(next.of) !== keyOf(of));
+      if (isOther && !signal.aborted) start();
     }
   }
 

@@ -1,4 +1,5 @@
 import { describeView } from "./describe.js";
+import { saveFile } from "./files.js";
 import type { Frame } from "./frame.js";
 import type { Actions } from "./keys.js";
 import { arrange } from "./layout.js";
@@ -6,7 +7,7 @@ import { Painter, paletteOf } from "./painter.js";
 import { planeOf } from "./slice.js";
 import type { Source } from "./source.js";
 import { chosenTile, currentLayer, isWanted, pointedAt, type State, type ViewerStore } from "./state.js";
-import { tileValues } from "./tilevalues.js";
+import { MOST, tileValues } from "./tilevalues.js";
 import { numpyText, tsv } from "./valuetext.js";
 
 /** Pixels that the smallest side of a copied tile has at least. */
@@ -40,13 +41,13 @@ export function exportsOf(
     const plane = pointedAt(state)?.plane ?? planeOf(state.scene.slice, 0);
     const { height, width } = frame.shape;
     const part = { channel: frame.channels[tile], plane, rows: [0, height], columns: [0, width] } as const;
+    if (height * width > MOST) say(`Reading ${height}×${width} values…`);
     const values = await tileValues(state, frame, source, part, signal);
     const dtype = currentLayer(state)?.dtype ?? "";
     const text = how === "tsv" ? tsv(values, dtype) : numpyText(values, dtype);
     const off = values.error > 0 ? `, each off by at most ${values.error.toPrecision(2)}` : "";
-    const isCopied = await copyText(text);
-    if (!isCopied) saveFile(new Blob([text], { type: "text/plain" }), `${nameOf(frame)}.txt`);
-    say(`${isCopied ? "Copied" : "Saved"} ${height}×${width} values${off}.`);
+    if (await copyText(text)) say(`Copied ${height}×${width} values${off}.`);
+    else if (!signal.aborted) store.set({ sheet: "text", text });
   }
 
   async function copyPicture(): Promise<void> {
@@ -57,12 +58,16 @@ export function exportsOf(
     if (blob === null) return;
     const isCopied = await copyImage(blob);
     if (!isCopied) saveFile(blob, `${nameOf(it.frame)}-${it.frame.channels[it.tile]}.png`);
-    say(isCopied ? "Copied the tile as a picture." : "Saved the tile as a picture.");
+    say(
+      isCopied
+        ? "Copied the tile as a picture."
+        : "The clipboard is out of reach: saved as a file, where the page may.",
+    );
   }
 
   async function savePicture(ratio: number): Promise<void> {
     const { scene } = store.state;
-    const picture = scene === null ? null : viewPicture(store.state, canvas, ratio);
+    const picture = scene === null ? null : await viewPicture(store.state, canvas, ratio);
     const blob = picture === null ? null : await pngOf(picture);
     if (blob === null || scene === null) return;
     saveFile(blob, `${nameOf(scene.frame)}@${ratio}x.png`);
@@ -120,11 +125,11 @@ function tilePicture(state: Readonly<State>, frame: Frame, tile: number): HTMLCa
 }
 
 /** What is seen, with a line above that says what it is and the colors' numbers below. */
-function viewPicture(
+async function viewPicture(
   state: Readonly<State>,
   canvas: HTMLCanvasElement,
   ratio: number,
-): HTMLCanvasElement | null {
+): Promise<HTMLCanvasElement | null> {
   const { viewport, scene } = state;
   const picture = document.createElement("canvas");
   picture.width = Math.round(viewport.width * ratio);
@@ -141,7 +146,9 @@ function viewPicture(
   if (draw !== null) {
     // A pointer that happens to be somewhere is no part of the picture.
     const still = state.inCells ? state : { ...state, hover: null };
-    new Painter(() => {}).draw(draw, still, { width: inner.width, height: inner.height, ratio }, palette);
+    const painter = new Painter(() => {});
+    await painter.loaded(still);
+    painter.draw(draw, still, { width: inner.width, height: inner.height, ratio }, palette);
     context.drawImage(inner, 0, Math.round(MARGIN.above * ratio));
   }
   const { title, colors } = describeView(state, scene);
@@ -165,13 +172,28 @@ function pngOf(canvas: HTMLCanvasElement): Promise<Blob | null> {
   return new Promise((resolve) => canvas.toBlob(resolve, "image/png"));
 }
 
-/** Whether the clipboard took it; a frame of another page may not use it. */
+/** Whether the clipboard took it; a frame of another page may not use it, nor a page without https. */
 async function copyText(text: string): Promise<boolean> {
   try {
     await navigator.clipboard.writeText(text);
     return true;
   } catch {
-    return false;
+    return copySelected(text);
+  }
+}
+
+/** The older way, which works on pages where the clipboard itself is out of reach. */
+function copySelected(text: string): boolean {
+  const take = (event: ClipboardEvent) => {
+    event.clipboardData?.setData("text/plain", text);
+    event.preventDefault();
+    event.stopImmediatePropagation();
+  };
+  document.addEventListener("copy", take, true);
+  try {
+    return document.execCommand("copy");
+  } finally {
+    document.removeEventListener("copy", take, true);
   }
 }
 
@@ -182,14 +204,6 @@ async function copyImage(blob: Blob): Promise<boolean> {
   } catch {
     return false;
   }
-}
-
-function saveFile(blob: Blob, name: string): void {
-  const link = document.createElement("a");
-  link.href = URL.createObjectURL(blob);
-  link.download = name;
-  link.click();
-  URL.revokeObjectURL(link.href);
 }
 
 /** A layer's name may hold anything; a file's may not. */

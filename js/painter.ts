@@ -74,6 +74,14 @@ export class Painter {
     return place;
   }
 
+  /** Resolves once what a state shows under its maps can be drawn. */
+  async loaded({ overlay, picture }: Readonly<State>): Promise<void> {
+    if (overlay === 0 || picture === "") return;
+    this.#load(picture);
+    // Without it the maps are drawn alone, as on the screen.
+    await this.#picture?.decode().catch(() => {});
+  }
+
   clear(): void {
     this.#sheets = new Sheets();
     this.#frame = null;

@@ -40,6 +40,8 @@ export interface Local {
   readonly connection: Connection;
   /** What lies over the picture. */
   readonly sheet: Sheet;
+  /** Text that the browser keeps from the clipboard, to be copied by hand. */
+  readonly text: string;
   /** Where the view is to go as soon as the frame of that key is there. */
   readonly arriving: { readonly place: Place; readonly key: string } | null;
   /** What was looked at before, and after going back. */
@@ -70,7 +72,7 @@ export interface Exact {
   readonly values: Float64Array;
 }
 
-export type Sheet = "none" | "help" | "table";
+export type Sheet = "none" | "help" | "table" | "text";
 
 /**
  * Whether the kernel answers: "slow" when a question waits, "lost" when the host says that it left, "gone" when it
@@ -101,6 +103,7 @@ export function viewerStore(synced: Synced): ViewerStore {
     exact: null,
     connection: "ok",
     sheet: "none",
+    text: "",
     arriving: place === null ? null : { place, key: keyOf(wanted(synced)) },
     trail: { visits: [], at: -1 },
     inCells: false,

@@ -5,6 +5,8 @@ import type { ValuesRequest } from "./wire.js";
 
 /** Milliseconds that the kernel has to answer. */
 const PATIENCE = 4000;
+/** Values that the kernel gives at once. */
+export const MOST = 2 ** 18;
 
 /** The values of a part of a plane, row by row. */
 export interface TileValues {
@@ -31,19 +33,11 @@ export async function tileValues(
 ): Promise<TileValues> {
   const { rows, columns } = part;
   if (source.live) {
-    const waiting = new AbortController();
-    const end = () => waiting.abort(new Error("no answer"));
-    const timer = setTimeout(end, PATIENCE);
-    signal.addEventListener("abort", end, { signal: waiting.signal });
     try {
-      const { generation, layer, view, call, image } = frame;
-      const values = await source.values({ generation, layer, view, call, image, ...part }, waiting.signal);
+      const values = await exactValues(frame, source, part, signal);
       return { rows, columns, values, error: 0, factor: 1 };
     } catch {
-      // Then what is here.
-    } finally {
-      clearTimeout(timer);
-      end();
+      // Then what is here: of all of it, so that no number is of another kind than the one beside it.
     }
   }
   const best = bestOf(state, frame, frame.channels.indexOf(part.channel));
@@ -53,4 +47,51 @@ export async function tileValues(
     return dequantize(best.frame, best.tile, codeAt(best.frame, best.tile, part.plane, row, column));
   });
   return { rows, columns, values, error: errorOf(best.frame, best.tile), factor: best.frame.factor };
+}
+
+/** Values from the kernel, in blocks of as many as it gives at once. */
+async function exactValues(
+  { generation, layer, view, call, image }: Frame,
+  source: Source,
+  { rows, columns, ...plane }: Pick<ValuesRequest, "channel" | "plane" | "rows" | "columns">,
+  signal: AbortSignal,
+): Promise<Float64Array> {
+  const width = columns[1] - columns[0];
+  const values = new Float64Array((rows[1] - rows[0]) * width);
+  const across = Math.min(width, MOST);
+  const down = Math.max(1, Math.floor(MOST / Math.max(across, 1)));
+  for (let top = rows[0]; top < rows[1]; top += down) {
+    for (let left = columns[0]; left < columns[1]; left += across) {
+      const block = {
+        rows: [top, Math.min(top + down, rows[1])],
+        columns: [left, Math.min(left + across, columns[1])],
+      } as const;
+      const request = { generation, layer, view, call, image, ...plane, ...block };
+      const some = await inTime(signal, (waiting) => source.values(request, waiting));
+      const length = block.columns[1] - left;
+      if (some.length !== (block.rows[1] - top) * length) throw new Error("other values than were asked for");
+      for (let i = 0; i * length < some.length; i++) {
+        const at = (top + i - rows[0]) * width + left - columns[0];
+        values.set(some.subarray(i * length, (i + 1) * length), at);
+      }
+    }
+  }
+  return values;
+}
+
+/** What `ask` resolves to, unless it takes too long or the view is closed. */
+async function inTime<Value>(
+  signal: AbortSignal,
+  ask: (signal: AbortSignal) => Promise<Value>,
+): Promise<Value> {
+  const waiting = new AbortController();
+  const end = () => waiting.abort(new Error("no answer"));
+  const timer = setTimeout(end, PATIENCE);
+  signal.addEventListener("abort", end, { signal: waiting.signal });
+  try {
+    return await ask(waiting.signal);
+  } finally {
+    clearTimeout(timer);
+    end();
+  }
 }

@@ -2,11 +2,10 @@
 import { exactly } from "./format.js";
 import type { TileValues } from "./tilevalues.js";
 
-/** Rows of values between tabs, for a spreadsheet. */
+/** Rows of values between tabs, for a spreadsheet; above them how far they are off, where they are. */
 export function tsv(part: TileValues, dtype: string): string {
-  return linesOf(part, dtype, (text) => text)
-    .map((line) => line.join("\t"))
-    .join("\n");
+  const lines = linesOf(part, dtype, (text) => text).map((line) => line.join("\t"));
+  return [...caution(part), ...lines].join("\n");
 }
 
 /** An expression that numpy reads. */
@@ -14,8 +13,17 @@ export function numpyText(part: TileValues, dtype: string): string {
   const word = (text: string) => ({ NaN: "np.nan", inf: "np.inf", "-inf": "-np.inf" })[text] ?? text;
   const rows = linesOf(part, dtype, word).map((line) => `[${line.join(", ")}]`);
   const held = /^(u?int\d+|float(16|32|64))$/.test(dtype) ? dtype : "float32";
-  const note = part.error > 0 ? `  # each off by at most ${exactly(part.error, "float64")}` : "";
-  return `np.array([${rows.join(",\n          ")}], dtype=np.${held})${note}`;
+  return [...caution(part), `np.array([${rows.join(",\n          ")}], dtype=np.${held})`].join("\n");
+}
+
+/** What has to be known of values that are not the layer's own: a comment, or nothing. */
+function caution({ error, factor }: TileValues): string[] {
+  const means = factor > 1 ? `each is the mean of ${factor} x ${factor} values` : "";
+  const off = error > 0 ? `off by at most ${exactly(error, "float64")}` : "";
+  const both = [means, off && (means ? `and that is ${off}` : `each is ${off}`)].filter(
+    (text) => text !== "",
+  );
+  return both.length > 0 ? [`# ${both.join(", ")}`] : [];
 }
 
 function linesOf({ values, columns }: TileValues, dtype: string, word: (text: string) => string): string[][] {

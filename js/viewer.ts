@@ -20,6 +20,7 @@ import { readoutPanel } from "./panels/readout.js";
 import { sizerPanel } from "./panels/sizer.js";
 import { spokenPanel } from "./panels/spoken.js";
 import { tablePanel } from "./panels/table.js";
+import { textPanel } from "./panels/text.js";
 import { toolbarPanel } from "./panels/toolbar.js";
 import { nextScene } from "./scene.js";
 import type { Source } from "./source.js";
@@ -101,6 +102,7 @@ export function mountViewer({ root, store, source, signal, fill = false }: Viewe
         comparePanel(store, source, signal),
         helpPanel(store, keys, signal),
         tablePanel(store, source, signal),
+        textPanel(store, signal),
       ),
       element("footer", { class: "cnnvis-foot" }, readoutPanel(store, signal), legendPanel(store, signal)),
     ),

@@ -58,9 +58,9 @@ export function sheetPanel(
 
 /** Tab goes around in the panel. */
 function keepFocus(event: KeyboardEvent, panel: HTMLElement): void {
-  const stops = [...panel.querySelectorAll<HTMLElement>("button, select, input, [tabindex='0']")].filter(
-    (stop) => !stop.hasAttribute("disabled") && stop.offsetParent !== null,
-  );
+  const stops = [
+    ...panel.querySelectorAll<HTMLElement>("button, select, input, textarea, [tabindex='0']"),
+  ].filter((stop) => !stop.hasAttribute("disabled") && stop.offsetParent !== null);
   const [first, last] = [stops[0], stops[stops.length - 1]];
   if (event.target !== (event.shiftKey ? first : last)) return;
   event.preventDefault();

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import re
 from collections.abc import Iterator
@@ -17,6 +18,7 @@ from playwright.sync_api import Browser, Locator, Page, expect
 from view import View, viridis
 
 from cnnvis import inspect, samples
+from cnnvis.report import save_html
 
 CELL = f"""
 import sys, torch
@@ -223,6 +225,57 @@ def test_the_view_is_saved_at_any_density(view: View, ratio: int) -> None:
     colors = picture.convert("RGB").getcolors(1 << 24)
     assert colors is not None
     assert len(colors) > 200, "there are maps on it"
+
+
+def test_what_is_saved_is_what_is_seen_with_the_image_below(page: Page, tmp_path: Path) -> None:
+    look = inspect(samples.model(), samples.image())
+    page.goto(save_html(look, tmp_path / "overlaid.html", state={"overlay": 0.6}).as_uri())
+    view = View(page)
+    view.wait(look.first.name)
+    view.leave()
+    seen = view.canvas.evaluate("canvas => canvas.toDataURL()")
+    view.root.get_by_role("button", name="Save", exact=True).click()
+    with page.expect_download() as download:
+        view.root.get_by_role("button", name="Save at 1x").click()
+    saved = np.asarray(Image.open(download.value.path()).convert("RGB")).astype(int)
+    screen = np.asarray(Image.open(io.BytesIO(base64.b64decode(seen.split(",")[1])))).astype(int)
+    opaque = screen[..., 3] == 255
+    assert opaque.mean() > 0.5
+    part = saved[34 : 34 + screen.shape[0], : screen.shape[1]]
+    assert np.abs(part - screen[..., :3])[opaque].max() <= 2
+    # the words above and the colors below
+    assert np.ptp(saved[:34]) > 100
+    assert np.ptp(saved[-40:, -220:-14], axis=(0, 1)).max() > 100
+
+
+def test_where_the_clipboard_is_refused_the_text_is_there_to_copy(
+    page: Page, tmp_path: Path
+) -> None:
+    path = inspect(TwoConvs(), image_tensor(48)).save_html(tmp_path / "report.html")
+    outer = tmp_path / "outer.html"
+    outer.write_text(
+        '<!doctype html><iframe sandbox="allow-scripts" width="1000" height="700"></iframe>'
+    )
+    # neither of the two ways that browsers have
+    page.add_init_script("document.execCommand = () => false")
+    page.goto(outer.as_uri())
+    page.evaluate("html => { document.querySelector('iframe').srcdoc = html; }", path.read_text())
+    root = page.frame_locator("iframe").locator(".cnnvis").first
+    canvas = root.locator("canvas.cnnvis-canvas").first
+    expect(canvas).to_have_attribute("data-state", "ready")
+    canvas.focus()
+    canvas.press("ArrowRight")
+    canvas.press("Control+c")
+    text = root.get_by_role("textbox", name="Values")
+    expect(text).to_be_focused()
+    written = text.input_value()
+    assert written.startswith("# each is off by at most ")
+    assert np.loadtxt(io.StringIO(written), delimiter="\t").shape == (24, 24)
+    chosen = text.evaluate("text => text.value.slice(text.selectionStart, text.selectionEnd)")
+    assert chosen == written
+    text.press("Escape")
+    expect(text).to_be_hidden()
+    expect(canvas).to_be_focused()
 
 
 def test_moving_on_at_once_asks_for_nothing(lab: Lab, page: Page) -> None:

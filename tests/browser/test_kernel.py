@@ -111,7 +111,9 @@ def test_a_busy_kernel_is_said_so_and_the_last_pick_comes(notebook: Notebook, vi
         "window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.status === 'busy'"
     )
     view.pick_layer("second")
-    expect(view.root).to_contain_text("has not answered for four seconds. If it is busy", timeout=8000)
+    expect(view.root).to_contain_text(
+        "has not answered for four seconds. If it is busy", timeout=8000
+    )
     view.wait("second")
     expect(view.root).not_to_contain_text("has not answered")
 

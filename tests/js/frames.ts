@@ -104,3 +104,23 @@ export function randomFrame(
       });
     });
 }
+
+/** A frame of the layer "a" in which every value is 1, the upper bound. */
+export function plainFrame(
+  view: View,
+  shape: [number, number, number, number],
+  factor = 1,
+  generation = 1,
+): Frame {
+  const [tiles, planes, height, width] = shape;
+  const size = tiles * planes * Math.ceil(height / factor) * Math.ceil(width / factor);
+  return frameOf({
+    layer: "a",
+    view,
+    shape,
+    factor,
+    generation,
+    codes: new Uint8Array(size).fill(255),
+    bounds: Array.from({ length: tiles }, () => [-1, 1]).flat(),
+  });
+}

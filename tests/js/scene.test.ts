@@ -1,14 +1,14 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { placeText, valueText } from "../../js/describe.js";
 import { followDetail } from "../../js/detail.js";
-import { FEATURE_MAPS, FILTERS, type Frame, type View } from "../../js/frame.js";
+import { FEATURE_MAPS, FILTERS, type Frame } from "../../js/frame.js";
 import { tileRect } from "../../js/layout.js";
 import { nextScene, pickedPositions, revealing } from "../../js/scene.js";
 import type { Source } from "../../js/source.js";
 import { currentLayer, currentTransform, type ViewerStore, viewerStore } from "../../js/state.js";
 import { invert } from "../../js/transform.js";
 import { type DetailRequest, readTraits } from "../../js/wire.js";
-import { frameOf } from "./frames.js";
+import { frameOf, plainFrame } from "./frames.js";
 import { layerJson, traits } from "./model.js";
 
 const viewport = { width: 600, height: 400, ratio: 1 };
@@ -20,20 +20,6 @@ function showing(frame: Frame, layer: Record<string, unknown> = {}): ViewerStore
   store.set({ frame, viewport, status: { kind: "ready" } });
   store.set(nextScene(store.state));
   return store;
-}
-
-function plainFrame(view: View, shape: [number, number, number, number], factor = 1, generation = 1): Frame {
-  const [tiles, planes, height, width] = shape;
-  const size = tiles * planes * Math.ceil(height / factor) * Math.ceil(width / factor);
-  return frameOf({
-    layer: "a",
-    view,
-    shape,
-    factor,
-    generation,
-    codes: new Uint8Array(size).fill(255),
-    bounds: Array.from({ length: tiles }, () => [-1, 1]).flat(),
-  });
 }
 
 describe("a scene", () => {

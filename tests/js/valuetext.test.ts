@@ -85,4 +85,19 @@ describe("values for other programs", () => {
     expect(numpyText(part([1, 2], 2), "int64")).toBe("np.array([[1, 2]], dtype=np.int64)");
     expect(numpyText(part([1, 2], 2), "bfloat16")).toBe("np.array([[1, 2]], dtype=np.float32)");
   });
+
+  it("say above them how far they are off and what they are means of, and nothing where they are exact", () => {
+    const caution = (error: number, factor: number) => {
+      const all = [tsv, numpyText].map((write) => write(part([1, 2], 2, { error, factor }), "float32"));
+      const [above, ...others] = new Set(
+        all.map((text) => (text.startsWith("#") ? text.split("\n")[0] : "")),
+      );
+      expect(others).toEqual([]);
+      return above;
+    };
+    expect(caution(0, 1)).toBe("");
+    expect(caution(0.25, 1)).toBe("# each is off by at most 0.25");
+    expect(caution(0, 4)).toBe("# each is the mean of 4 x 4 values");
+    expect(caution(0.25, 4)).toBe("# each is the mean of 4 x 4 values, and that is off by at most 0.25");
+  });
 });

@@ -1,0 +1,40 @@
+import { element } from "../dom.js";
+import { saveText } from "../files.js";
+import type { ViewerStore } from "../state.js";
+import { sheetPanel } from "./sheet.js";
+
+/** Text to be copied by hand, selected: for pages that may not use the clipboard, nor save files. */
+export function textPanel(store: ViewerStore, signal: AbortSignal): HTMLElement {
+  const text = element("textarea", {
+    class: "cnnvis-text",
+    readonly: true,
+    "aria-label": "Values",
+    rows: 12,
+  });
+  const save = element("button", { type: "button", class: "cnnvis-button" }, "Save as a file");
+  save.addEventListener("click", () => saveText(store.state.text, "values.txt"), { signal });
+  const panel = sheetPanel(
+    store,
+    { sheet: "text", title: "Copy by hand" },
+    signal,
+    element(
+      "p",
+      {},
+      "This page may not use the clipboard. The text is selected: copy it with Ctrl or ⌘ and C.",
+    ),
+    text,
+    save,
+  );
+  store.on(
+    ["sheet", "text"],
+    () => {
+      const isOpen = store.state.sheet === "text";
+      text.value = isOpen ? store.state.text : "";
+      if (!isOpen) return;
+      text.focus({ preventScroll: true });
+      text.select();
+    },
+    signal,
+  );
+  return panel;
+}
