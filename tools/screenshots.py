@@ -13,7 +13,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "tests" / "browser"))
 from chromium import ARGUMENTS, ensure  # noqa: E402
-from gallery import FOLDER, STATES, report, shot  # noqa: E402
+from gallery import FOLDER, STATES, reports, shot  # noqa: E402
 from lab import Lab, Notebook, running_lab  # noqa: E402
 from view import View  # noqa: E402
 
@@ -63,11 +63,11 @@ def main() -> None:
     DOCS.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=ensure(), args=ARGUMENTS)
-        file = report(Path(folder))
+        pages = reports(Path(folder))
         FOLDER.mkdir(exist_ok=True)
         for state in STATES:
             path = FOLDER / f"{state.name}.webp"
-            write(shot(browser, file, state), path)
+            write(shot(browser, pages, state), path)
             print(path.relative_to(ROOT), f"{path.stat().st_size / 1000:.0f} kB")
         with running_lab(Path(folder)) as lab:
             jupyterlab(lab, browser)

@@ -6,10 +6,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import torch
 from playwright.sync_api import Browser, Page
+from torch import Tensor, nn
 from view import View
 
 from cnnvis import inspect, samples
+from cnnvis.report import save_html
 
 FOLDER = Path(__file__).parents[2] / "docs" / "gallery"
 
@@ -25,6 +28,7 @@ class State:
         height: Of the page.
         dark: Whether the system prefers dark colors.
         scale: Device pixels in one CSS pixel.
+        of: Which of the reports it is a state of.
     """
 
     name: str
@@ -33,15 +37,47 @@ class State:
     height: int = 720
     dark: bool = False
     scale: float = 1
+    of: str = "sample"
 
 
-def report(folder: Path) -> Path:
-    """The page that all states are of."""
+class Forms(nn.Module):
+    """A convolution of each form that has a picture of its own, and one that never runs."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem = nn.Conv2d(3, 24, 5, stride=2)
+        self.depthwise = nn.Conv2d(24, 24, 7, groups=24)
+        self.grouped = nn.Conv2d(24, 32, 5, groups=4)
+        self.transposed = nn.ConvTranspose2d(32, 16, 6, stride=2)
+        self.lines = nn.Conv1d(16, 32, 15)
+        self.volume = nn.Conv3d(1, 12, (3, 9, 9), stride=(1, 4, 4))
+        self.spare = nn.Conv2d(16, 16, 3)
+        for parameter in self.parameters():
+            nn.init.normal_(parameter)
+            if parameter.ndim > 3:  # neighbors alike, as in what was learned
+                flat = parameter.detach().flatten(0, 1)
+                smooth = nn.functional.avg_pool2d(flat[None].flatten(1, -3), 3, 1, 1)
+                parameter.data = smooth.reshape(parameter.shape) / parameter[0].numel() ** 0.5
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.depthwise(self.stem(x).relu()).relu()
+        x = self.transposed(self.grouped(x).relu()).relu()
+        return self.lines(x.mean(2)).mean() + self.volume(x[:, None]).mean()
+
+
+def reports(folder: Path) -> dict[str, Path]:
+    """The pages that the states are of."""
     look = inspect(samples.model(), samples.image(), labels=samples.labels())
-    return look.save_html(folder / "gallery.html")
+    torch.manual_seed(0)
+    forms = inspect(Forms(), samples.image())
+    return {
+        "sample": look.save_html(folder / "sample.html"),
+        "forms": forms.save_html(folder / "forms.html"),
+        "unknown": save_html(look, folder / "unknown.html", state={"layer": "stem.cnv"}),
+    }
 
 
-def shot(browser: Browser, page_file: Path, state: State) -> bytes:
+def shot(browser: Browser, pages: dict[str, Path], state: State) -> bytes:
     """The picture of a state, a PNG."""
     context = browser.new_context(
         viewport={"width": state.width, "height": state.height},
@@ -50,9 +86,9 @@ def shot(browser: Browser, page_file: Path, state: State) -> bytes:
         reduced_motion="reduce",
     )
     page = context.new_page()
-    page.goto(page_file.as_uri())
+    page.goto(pages[state.of].as_uri())
     view = View(page)
-    view.wait("stem.conv")
+    view.page.locator('.cnnvis-canvas:not([data-state="loading"])').first.wait_for()
     state.show(view)
     view.settle()
     picture = page.screenshot()
@@ -139,6 +175,16 @@ def _found(view: View) -> None:
     view.root.get_by_role("searchbox").fill("conv 3x3 80")
 
 
+def _form(name: str) -> Callable[[View], None]:
+    return lambda view: _layer(view, name, filters=True)
+
+
+def _one_filter(view: View) -> None:
+    _layer(view, "depthwise", filters=True)
+    _pick(view, 5)
+    _keys(view.page, "Enter", "+", "+", "+", "+")
+
+
 STATES = (
     State("maps", lambda view: _pick(view, 1)),
     State("dark", lambda view: _layer(view, "stage2.1.conv1"), dark=True),
@@ -155,4 +201,12 @@ STATES = (
     State("table", _table),
     State("keys", _help, dark=True),
     State("found", _found),
+    State("depthwise", _form("depthwise"), of="forms"),
+    State("one-filter", _one_filter, of="forms", dark=True),
+    State("grouped", _form("grouped"), of="forms"),
+    State("transposed", _form("transposed"), of="forms", dark=True),
+    State("lines", _form("lines"), of="forms"),
+    State("volume", _form("volume"), of="forms"),
+    State("never-ran", lambda view: view.pick_layer("spare"), of="forms", dark=True),
+    State("unknown-layer", lambda view: None, of="unknown"),
 )

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from gallery import FOLDER, STATES, State, report, shot
+from gallery import FOLDER, STATES, State, reports, shot
 from PIL import Image
 from playwright.sync_api import Browser
 
@@ -16,8 +16,8 @@ BLUR = 8
 
 
 @pytest.fixture(scope="module")
-def page_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return report(tmp_path_factory.mktemp("gallery"))
+def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    return reports(tmp_path_factory.mktemp("gallery"))
 
 
 def blurred(content: bytes) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
@@ -36,9 +36,9 @@ def difference(a: bytes, b: bytes) -> float:
 
 
 @pytest.mark.parametrize("state", STATES, ids=lambda state: state.name)
-def test_a_state_looks_as_it_did(browser: Browser, page_file: Path, state: State) -> None:
+def test_a_state_looks_as_it_did(browser: Browser, pages: dict[str, Path], state: State) -> None:
     expected = (FOLDER / f"{state.name}.webp").read_bytes()
-    assert difference(shot(browser, page_file, state), expected) < 0.03, (
+    assert difference(shot(browser, pages, state), expected) < 0.03, (
         "look at both; `make screenshots` renews the gallery"
     )
 
