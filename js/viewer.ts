@@ -73,7 +73,7 @@ export function mountViewer({ root, store, source, signal, fill = false }: Viewe
       store.set({ panels: { ...store.state.panels, layers: true } });
       root.querySelector<HTMLElement>(".cnnvis-filter")?.focus({ preventScroll: true });
     },
-    toggleFullscreen: () => toggleFullscreen(root),
+    toggleFullscreen: () => toggleFullscreen(root, (toast) => store.set({ toast })),
     ...exportsOf(store, source, canvas, signal),
   };
   const keys = keymap(store, source, actions);
@@ -143,8 +143,9 @@ export function mountViewer({ root, store, source, signal, fill = false }: Viewe
   signal.addEventListener("abort", () => root.replaceChildren(), { once: true });
 }
 
-function toggleFullscreen(root: HTMLElement): void {
-  // A host may refuse it; then all stays as it is.
-  const done = document.fullscreenElement === null ? root.requestFullscreen?.() : document.exitFullscreen();
-  done?.catch(() => {});
+function toggleFullscreen(root: HTMLElement, say: (text: string) => void): void {
+  const refused = () => say("This page does not let the view fill the screen.");
+  if (!document.fullscreenEnabled) refused();
+  else if (document.fullscreenElement !== null) document.exitFullscreen().catch(() => {});
+  else root.requestFullscreen().catch(refused);
 }

@@ -62,7 +62,8 @@ class Forms(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         x = self.depthwise(self.stem(x).relu()).relu()
         x = self.transposed(self.grouped(x).relu()).relu()
-        return self.lines(x.mean(2)).mean() + self.volume(x[:, None]).mean()
+        y: Tensor = self.lines(x.mean(2)).mean() + self.volume(x[:, None]).mean()
+        return y
 
 
 def reports(folder: Path) -> dict[str, Path]:

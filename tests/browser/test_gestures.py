@@ -149,3 +149,37 @@ def test_two_fingers_zoom_about_the_point_between_them(browser: Browser, report:
     assert moved(view, before)[0] == pytest.approx(2.5 * before[0], rel=0.02)
     assert view.place(x, y) == place
     context.close()
+
+
+def test_it_fills_the_screen_and_comes_back_sharp(view: View) -> None:
+    sharp = """canvas => canvas.width === Math.round(
+      canvas.getBoundingClientRect().width * devicePixelRatio)"""
+    before = view.box()
+    view.canvas.focus()
+    view.page.keyboard.press("f")
+    view.page.wait_for_function("document.fullscreenElement?.matches('.cnnvis')")
+    root = view.root.bounding_box()
+    assert root is not None
+    assert root["height"] == view.page.evaluate("innerHeight")
+    view.settle()
+    assert view.canvas.evaluate(sharp)
+    view.page.keyboard.press("f")
+    view.page.wait_for_function("document.fullscreenElement === null")
+    view.settle()
+    assert view.box() == before
+    assert view.canvas.evaluate(sharp)
+
+
+def test_a_page_that_may_not_fill_the_screen_says_so(page: Page, report: Path) -> None:
+    page.add_init_script(
+        "Object.defineProperty(document, 'fullscreenEnabled', { get: () => false })"
+    )
+    page.goto(report.as_uri())
+    view = View(page)
+    view.wait("first")
+    expect(view.root.get_by_role("button", name="Full screen")).to_have_count(0)
+    view.canvas.focus()
+    page.keyboard.press("f")
+    expect(view.root.locator(".cnnvis-toast")).to_have_text(
+        "This page does not let the view fill the screen."
+    )

@@ -44,11 +44,18 @@ for (const name of ["ResizeObserver", "MutationObserver", "IntersectionObserver"
     disconnect() { left.observers.delete(this); super.disconnect(); }
   };
 }
-const pairs = [["setTimeout", "clearTimeout"], ["requestAnimationFrame", "cancelAnimationFrame"]];
+const pairs = [
+  ["setTimeout", "clearTimeout"],
+  ["setInterval", "clearInterval"],
+  ["requestAnimationFrame", "cancelAnimationFrame"],
+];
 for (const [start, stop] of pairs) {
   const [begin, end] = [window[start], window[stop]];
   window[start] = (run, ...args) => {
-    const id = begin((...values) => { left.waiting.delete(start + id); run(...values); }, ...args);
+    const id = begin((...values) => {
+      if (start !== "setInterval") left.waiting.delete(start + id);
+      run(...values);
+    }, ...args);
     left.waiting.set(start + id, String(run));
     return id;
   };
@@ -149,6 +156,15 @@ def test_what_is_hidden_at_first_is_right_when_it_is_shown(page: Page, model: Tw
     view = View(page)
     view.wait("first")
     assert view.box()["height"] > 200
+    expect(view.layers.get_by_role("treeitem")).to_have_count(2)
+    check_maps(view.samples(), expected)
+    # hidden again, made another size, shown again: as another tab of a notebook
+    style = f"window.host.views[{number}].cell.style"
+    page.evaluate(f"{style}.display = 'none'")
+    page.evaluate(f"{style}.width = '420px'")
+    page.evaluate(f"{style}.display = ''")
+    view.settle()
+    assert view.canvas.evaluate("canvas => canvas.width === Math.round(canvas.clientWidth)")
     check_maps(view.samples(), expected)
     widget.close()
 

@@ -55,6 +55,11 @@ def shown(text: str) -> str:
     return text.replace("\x00", "\ufffd")
 
 
+def flat(text: str) -> str:
+    """Without the white space that a page draws as one space."""
+    return " ".join(text.split())
+
+
 def check(page: Page, view: View, model: Odd, errors: list[str]) -> None:
     """Every string is there as text, and none of them ran."""
     view.wait(model.names[0])
@@ -76,6 +81,10 @@ def check(page: Page, view: View, model: Odd, errors: list[str]) -> None:
     for name in model.names:
         assert name in titles or shown(name) in titles, name[:80]
     expect(view.root.locator(".cnnvis-predictions li")).to_have_count(5)
+    best = inspect(model, image_tensor(8), labels=list(HOSTILE)).predictions()[:5]
+    said = view.root.locator(".cnnvis-predictions li").all_text_contents()
+    for prediction, text in zip(best, said, strict=True):
+        assert flat(shown(prediction.label)) in flat(text), prediction.label[:80]
     assert page.evaluate("window.ran") is None
     wild = "script, iframe, object, template, math, video, body [onload], [onerror], [onfocus]"
     assert (

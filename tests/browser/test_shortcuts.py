@@ -30,7 +30,8 @@ CELLS = """() => {
 def notebook(page: Page, request: pytest.FixtureRequest) -> Notebook:
     server: Lab = request.getfixturevalue(request.param)
     name = re.sub(r"\W", "-", request.node.name)
-    notebook = Notebook(server, page, name, [CELL, "below = 1"])
+    long = "for i in range(120):\n    print(i)"
+    notebook = Notebook(server, page, name, [CELL, "below = 1", long])
     notebook.run()
     return notebook
 
@@ -80,16 +81,51 @@ def test_keys_that_the_view_does_not_use_are_the_notebooks(notebook: Notebook) -
     view.wait("first")
 
 
+# of all boxes around the view, whichever it is that a notebook scrolls
+SCROLLED = """root => {
+  let top = 0;
+  for (let box = root.parentElement; box; box = box.parentElement) top += box.scrollTop;
+  return top;
+}"""
+
+
 def test_the_wheel_scrolls_the_notebook_until_the_view_has_the_focus(notebook: Notebook) -> None:
     page = notebook.page
+    page.emulate_media(reduced_motion="reduce")  # movements end at once
     view = View(page)
     view.wait("first")
+    view.root.evaluate("root => root.scrollIntoView()")
+    view.settle()
     fit = view.transform()
+
+    def scrolled() -> float:
+        view.settle()
+        top: float = view.root.evaluate(SCROLLED)
+        return top
+
+    top = scrolled()
     view.point(150, 150)
-    page.mouse.wheel(0, 120)
+    page.mouse.wheel(0, 60)
+    page.wait_for_function(
+        "([root, top]) => (" + SCROLLED + ")(root) > top", arg=[view.root.element_handle(), top]
+    )
     view.settle()
     assert view.transform() == fit
+
+    top = scrolled()
+    page.keyboard.down("Control")
+    view.point(150, 150)
+    page.mouse.wheel(0, -120)
+    page.keyboard.up("Control")
+    expect(view.canvas).not_to_have_attribute("data-transform", re.compile(rf"^{fit[0]:.4}"))
+    assert scrolled() == top
+    view.root.get_by_role("button", name="Fit").click()
+    view.settle()
+    assert view.transform() == fit
+
     view.canvas.focus()
+    top = scrolled()
     view.point(150, 150)
     page.mouse.wheel(0, -200)
     expect(view.canvas).not_to_have_attribute("data-transform", re.compile(rf"^{fit[0]:.4}"))
+    assert scrolled() == top
