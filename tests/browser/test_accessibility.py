@@ -120,3 +120,22 @@ def test_the_systems_high_contrast_and_forced_colors_leave_all_to_be_seen(
         )
         assert ink != ground
         context.close()
+
+
+@pytest.mark.parametrize("width", [320, 500, 700, 900, 1180, 1400])
+def test_no_text_runs_out_of_its_box(page: Page, report: Path, width: int) -> None:
+    page.set_viewport_size({"width": width, "height": 760})
+    page.goto(report.as_uri())
+    view = View(page)
+    view.page.locator('.cnnvis-canvas[data-state="ready"]').wait_for()
+    view.point(60, 60)
+    view.settle()
+    wide = page.evaluate(
+        """() => [...document.querySelectorAll(".cnnvis *")].filter((box) => {
+          const { overflowX, display } = getComputedStyle(box);
+          const isCut = overflowX !== "visible" || display === "inline" || box.clientWidth === 0;
+          return !isCut && box.scrollWidth > box.clientWidth + 1;
+        }).map((box) => `${box.className}: ${box.textContent.slice(0, 60)}`)"""
+    )
+    assert wide == []
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
