@@ -1,4 +1,5 @@
-// Writes js/colortables.ts: the colormaps that are offered, sampled from d3-scale-chromatic. `npm run colortables`.
+// Writes js/colortables.ts and src/cnnvis/colortables.json: the colormaps that are offered, sampled from
+// d3-scale-chromatic. `npm run colortables`.
 //
 // d3 brings all of its forty maps and the arithmetic to make them, 28 kB; the samples are 4 kB.
 import { writeFile } from "node:fs/promises";
@@ -24,10 +25,11 @@ function channels(color) {
   return color.match(/[\d.]+/g).map((part) => Math.round(Number(part)));
 }
 
-const lines = Object.entries(MAPS).map(([name, map]) => {
+const tables = Object.entries(MAPS).map(([name, map]) => {
   const bytes = Array.from({ length: SAMPLES }, (_, i) => channels(map(i / (SAMPLES - 1)))).flat();
-  return `  ${name}:\n    "${Buffer.from(bytes).toString("base64")}",`;
+  return [name, Buffer.from(bytes).toString("base64")];
 });
+const lines = tables.map(([name, table]) => `  ${name}:\n    "${table}",`);
 await writeFile(
   "js/colortables.ts",
   `/** Written by tools/colortables.mjs from d3-scale-chromatic: red, green, blue of evenly spaced colors, in base64. */
@@ -36,3 +38,4 @@ ${lines.join("\n")}
 } as const;
 `,
 );
+await writeFile("src/cnnvis/colortables.json", `${JSON.stringify(Object.fromEntries(tables), null, 1)}\n`);

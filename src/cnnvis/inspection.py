@@ -5,6 +5,7 @@ Nothing here knows of notebooks. The widget is a live view of an `Inspection`, t
 
 from __future__ import annotations
 
+import copy
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -203,6 +204,46 @@ class Inspection:
                 return map_tiles(kept, self.layer(name).layer, image)
             return self._look.coded(name, 0, image)
 
+    def figure(
+        self,
+        name: str | None = None,
+        view: str = frame.FEATURE_MAPS,
+        *,
+        call: int = 0,
+        image: int = 0,
+        width: int = 1200,
+        density: int = 1,
+        **style: Any,
+    ) -> Image.Image:
+        """One layer as a static picture, in the colors of the view; see `cnnvis.figure.figure`.
+
+        Args:
+            name: Of the layer; None: the first.
+            view: "feature_maps" or "filters".
+            call: Which call of the layer.
+            image: Which image of the batch.
+            width: In pixels of density 1; the height follows.
+            density: Pixels in one of them, 1 to 4.
+            style: As `cnnvis.figure.Style`: colormap, scale, limits, clip, sort, hide, pinned, dark.
+
+        Raises:
+            KeyError: No layer has that name.
+            ValueError: There is nothing to show, or a value is out of its range.
+            TypeError: There is no such style.
+        """
+        from cnnvis.figure import Style, figure  # figure builds on this file
+
+        return figure(
+            self,
+            name,
+            view,
+            call=call,
+            image=image,
+            style=Style(**style),
+            width=width,
+            density=density,
+        )
+
     def frame(
         self,
         name: str,
@@ -252,11 +293,41 @@ class Inspection:
             for index, probability in zip(top.indices.tolist(), top.values.tolist(), strict=True)
         ]
 
-    def save_html(self, path: str | Path, *, title: str | None = None, max_mb: float = 10) -> Path:
-        """Writes the interactive view as one file that needs no network; see `cnnvis.report`."""
+    def save_html(self, path: str | Path, **options: Any) -> Path:
+        """Writes the interactive view as one file that needs no network.
+
+        Args:
+            path: The file; its folder has to exist.
+            options: layers, views, max_mb, image, title, state; see `cnnvis.report.save_html`.
+
+        Raises:
+            OSError: It cannot be written; a file that was there is as it was.
+            ValueError: It does not fit max_mb.
+        """
         from cnnvis.report import save_html  # report builds on this file
 
-        return save_html(self, path, title=title, max_mb=max_mb)
+        return save_html(self, path, **options)
+
+    def to_html(self, **options: Any) -> str:
+        """The page that `save_html` writes; the same options."""
+        from cnnvis.report import to_html
+
+        return to_html(self, **options)
+
+    def part(self, names: Sequence[str]) -> Inspection:
+        """The same look, of some of its layers alone, in their order here.
+
+        Raises:
+            KeyError: No layer has one of the names.
+            ValueError: There are none.
+        """
+        if not names:
+            raise ValueError("layers takes at least one name of a layer, got none")
+        wanted = {self.layer(name).name for name in names}
+        part = copy.copy(self)
+        part.layers = [run for run in self.layers if run.name in wanted]
+        part.notes = [note for note in self.notes if not note.layer or note.layer in wanted]
+        return part
 
     @cached_property
     def notes(self) -> list[Note]:

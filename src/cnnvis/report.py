@@ -12,13 +12,11 @@ import gzip
 import hashlib
 import html
 import json
-import os
-import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from cnnvis import bundle
+from cnnvis import bundle, files
 from cnnvis.describe import describe, image_count, picture, seen
 from cnnvis.frame import FEATURE_MAPS, VIEWS, clean
 from cnnvis.inspection import Inspection
@@ -52,8 +50,11 @@ def save_html(
     inspection: Inspection,
     path: str | Path,
     *,
-    title: str | None = None,
+    layers: Sequence[str] | None = None,
+    views: Sequence[str] = VIEWS,
     max_mb: float = 10,
+    image: bool = True,
+    title: str | None = None,
     state: Mapping[str, Any] | None = None,
 ) -> Path:
     """Writes `to_html` to a file, which is replaced only whole.
@@ -61,83 +62,113 @@ def save_html(
     Args:
         inspection: What is shown.
         path: The file; its folder has to exist.
-        title: Of the page; None: the model's class name.
-        max_mb: As for `to_html`.
-        state: As for `to_html`.
+        layers: As for `to_html`, as are all that follow.
+        views: Which of "feature_maps" and "filters".
+        max_mb: Most that the page may weigh.
+        image: Whether the picture of the input is in it.
+        title: Of the page.
+        state: How the view opens.
 
     Returns:
         The path that was written.
 
     Raises:
         OSError: It cannot be written; a file that was there is as it was.
-        ValueError: The report does not fit max_mb.
+        ValueError: The report does not fit max_mb, or views holds another name.
+        KeyError: No layer has one of the names.
     """
-    path = Path(path)
-    page = to_html(inspection, title=title, max_mb=max_mb, state=state).encode("utf-8", "replace")
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(page)
-        # mkstemp gives the owner alone the right to read; a report is for others
-        mode = path.stat().st_mode if path.exists() else 0o666 & ~_umask()
-        os.chmod(temporary, mode)  # noqa: PTH101
-        os.replace(temporary, path)  # noqa: PTH105
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
-    return path
+    page = to_html(
+        inspection,
+        layers=layers,
+        views=views,
+        max_mb=max_mb,
+        image=image,
+        title=title,
+        state=state,
+    )
+    return files.replace(path, page.encode("utf-8", "replace"))
 
 
 def to_html(
     inspection: Inspection,
     *,
-    title: str | None = None,
+    layers: Sequence[str] | None = None,
+    views: Sequence[str] = VIEWS,
     max_mb: float = 10,
+    image: bool = True,
+    title: str | None = None,
     state: Mapping[str, Any] | None = None,
 ) -> str:
     """The page as text.
 
     Args:
         inspection: What is shown.
-        title: Of the page; None: the model's class name.
+        layers: Names of the layers that are in it; None: all.
+        views: Which of "feature_maps" and "filters" are in it; the view says what is missing.
         max_mb: Most that the page may weigh, in units of 10**6 bytes. All layers stay in it: where
             the whole does not fit, large frames are first averaged down, then lose their weakest
             channels, and at last the later calls of layers that ran often stay out; the view says
             all of it.
+        image: Whether the picture of the input is in it. Maps show much of it all the same.
+        title: Of the page; None: the model's class name.
         state: How the view opens: layer, view, call, batch_index, channels, colormap, scale, sort,
             theme. The page holds the image of that batch_index alone.
 
     Raises:
-        ValueError: The page does not fit max_mb even so, or the batch has no such image.
+        ValueError: The page does not fit max_mb even so, the batch has no such image, or views holds
+            another name, or none.
+        KeyError: No layer has one of the names.
     """
-    opening = {"layer": clean(inspection.first.name), "view": VIEWS[0], **(state or {})}
-    image = opening.get("batch_index", 0)
+    if not views or not set(views) <= set(VIEWS):
+        raise ValueError(f"views takes some of {', '.join(VIEWS)}, got {views!r}")
+    if layers is not None:
+        inspection = inspection.part(layers)
+    opening = {"layer": clean(inspection.first.name), "view": views[0], **(state or {})}
+    if layers is not None and opening["layer"] not in map(clean, layers):
+        opening["layer"] = clean(inspection.first.name)
+    if opening["view"] not in views:
+        opening["view"] = views[0]
+    index = opening.get("batch_index", 0)
     count = image_count(inspection)
-    if not 0 <= image < count:
+    if not 0 <= index < count:
         raise ValueError(
-            f"batch_index must be 0 to {count - 1}, one of the images that were looked at, got {image}"
+            f"batch_index must be 0 to {count - 1}, one of the images that were looked at, got {index}"
         )
-    shown = picture(inspection, image)
+    shown = picture(inspection, index) if image else b""
     content = {
         "metadata": describe(inspection),
-        "seen": seen(inspection, image),
+        "seen": seen(inspection, index),
         "picture": f"data:image/png;base64,{_base64(shown)}" if shown else "",
-        "overview": _base64(overview(inspection, image)),
+        "overview": _base64(overview(inspection, index)),
         "state": opening,
     }
     title = clean(title if title is not None else f"{type(inspection.model).__name__} in cnnvis")
     empty = len(_page(title, {**content, "frames": {}}).encode())
     room = int(max_mb * _MEGABYTE) - empty
-    return _page(title, {**content, "frames": _frames(inspection, image, room, max_mb)})
+    return _page(title, {**content, "frames": _frames(inspection, index, views, room, max_mb)})
 
 
-def _frames(inspection: Inspection, image: int, room: int, max_mb: float) -> dict[str, str]:
+def framed(page: str, height: int) -> str:
+    """A page inside another one, which it can neither read nor change.
+
+    Args:
+        page: As `to_html` gives it.
+        height: Of the frame, in CSS pixels; it is as wide as there is room.
+    """
+    style = f"width: 100%; height: {height}px; border: 0"
+    inner = html.escape(page, quote=True)
+    return f'<iframe sandbox="allow-scripts" style="{style}" srcdoc="{inner}"></iframe>'
+
+
+def _frames(
+    inspection: Inspection, image: int, views: Sequence[str], room: int, max_mb: float
+) -> dict[str, str]:
     """One compressed frame for each call of each layer, and its filters, within room bytes."""
     limit = _LARGEST_FRAME
     frames: dict[str, str] = {}
     raw: dict[str, int] = {}
     while True:
-        for key, name, view, call in _pictures(inspection):
+        for key, name, view, call in _pictures(inspection, views):
             if key in raw and raw[key] <= limit:
                 continue
             try:
@@ -166,10 +197,10 @@ def _frames(inspection: Inspection, image: int, room: int, max_mb: float) -> dic
     )
 
 
-def _pictures(inspection: Inspection) -> Iterator[tuple[str, str, str, int]]:
+def _pictures(inspection: Inspection, views: Sequence[str]) -> Iterator[tuple[str, str, str, int]]:
     """All that a page can show, as (key, layer, view, call); filters are the same for every call."""
     for index, run in enumerate(inspection.layers):
-        for view in VIEWS:
+        for view in views:
             for call in range(run.calls if view == FEATURE_MAPS else 1):
                 yield f"{index}/{view}/{call}", run.name, view, call
 
@@ -216,10 +247,3 @@ def _hash(text: str) -> str:
 
 def _base64(content: bytes) -> str:
     return base64.b64encode(content).decode("ascii")
-
-
-def _umask() -> int:
-    """The process's umask, which can only be read by setting it."""
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

@@ -6,7 +6,9 @@ is the one place where an error becomes a banner in the view.
 
 from __future__ import annotations
 
+import base64
 import contextlib
+import io
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -15,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import anywidget
 import traitlets
 
-from cnnvis import bundle
+from cnnvis import bundle, files
 from cnnvis.answers import answer
 from cnnvis.choice import LayerChoice, unknown_layer
 from cnnvis.describe import describe, image_count, picture, seen, thumbnails
@@ -23,6 +25,7 @@ from cnnvis.frame import FEATURE_MAPS, clean
 from cnnvis.inspection import DEFAULT_MEMORY_MB, Inspection, inspect
 from cnnvis.overview import overview
 from cnnvis.progress import paced, said_in_a_line
+from cnnvis.report import framed
 from cnnvis.view_state import VIEW_STATE, ViewState
 
 if TYPE_CHECKING:
@@ -41,6 +44,9 @@ _OF_A_LOOK = (
 )  # fmt: skip
 
 _IDLE = -1.0
+
+_PREVIEW_WIDTH = 560
+_STATIC_MB = 2.0
 
 
 class CNNVisWidget(ViewState, anywidget.AnyWidget):
@@ -63,6 +69,8 @@ class CNNVisWidget(ViewState, anywidget.AnyWidget):
         memory_mb: How much of exact activations to keep, in MiB.
         partial: Where the forward pass raises after some layers have run, show these; a note says
             so.
+        static: Whether a notebook's file also gets the view as a page of at most 2 MB, which works
+            where no widgets do: in HTML made by nbconvert, without a network.
 
     Attributes:
         layer: Dotted name of the layer shown. As all that follow: set it in Python and the view
@@ -120,7 +128,9 @@ class CNNVisWidget(ViewState, anywidget.AnyWidget):
         height: int = 560,
         memory_mb: float = DEFAULT_MEMORY_MB,
         partial: bool = False,
+        static: bool = False,
     ) -> None:
+        self._is_static = static
         self._lock = threading.RLock()  # messages can come on another thread while a cell runs
         self._generation = 0
         self._shown: tuple[Any, ...] | None = None  # what the frame is of; None: there is none
@@ -191,13 +201,106 @@ class CNNVisWidget(ViewState, anywidget.AnyWidget):
         with self._lock:
             return self.inspection.filters(name)
 
-    def save_html(self, path: str | Path, *, title: str | None = None, max_mb: float = 10) -> Path:
-        """Writes the interactive view, opening as it is now; see `cnnvis.report.save_html`."""
-        from cnnvis.report import save_html
+    def save_html(self, path: str | Path, **options: Any) -> Path:
+        """Writes the interactive view, opening as it is now, as one file that needs no network.
 
+        Args:
+            path: The file; its folder has to exist.
+            options: layers, views, max_mb, image, title; see `cnnvis.report.save_html`.
+
+        Raises:
+            OSError: It cannot be written; a file that was there is as it was.
+            ValueError: It does not fit max_mb.
+        """
         with self._lock:
-            state = {name: getattr(self, name) for name in sorted(_FROM_PAGE | {"theme"})}
-            return save_html(self.inspection, path, title=title, max_mb=max_mb, state=state)
+            return self.inspection.save_html(path, state=self._state(), **options)
+
+    def to_html(self, **options: Any) -> str:
+        """The page that `save_html` writes; the same options."""
+        with self._lock:
+            return self.inspection.to_html(state=self._state(), **options)
+
+    def figure(
+        self, name: str | None = None, view: str | None = None, **options: Any
+    ) -> Image.Image:
+        """A layer as a static picture, shown as the view shows it now.
+
+        Args:
+            name: Of the layer; None: the one shown.
+            view: "feature_maps" or "filters"; None: the one shown.
+            options: width, density, and what is to be otherwise than in the view; see
+                `Inspection.figure`.
+
+        Raises:
+            KeyError: No layer has that name.
+            ValueError: There is nothing to show.
+        """
+        with self._lock:
+            shown = self._name()
+            style: dict[str, Any] = {
+                name: getattr(self, name)
+                for name in ("colormap", "scale", "clip", "sort", "hide", "slice")
+            }
+            style["limits"] = None if self.limits is None else tuple(self.limits)
+            style["dark"] = self.theme == "dark"
+            if style["scale"] == "limits" and style["limits"] is None:
+                style["scale"] = "channel"
+            if name in (None, shown):
+                style |= {"call": self.call, "pinned": tuple(self.pinned)}
+                style["reference"] = self.channels[0] if self.channels else -1
+            return self.inspection.figure(
+                name or shown,
+                view or self.view,
+                **{"image": self.batch_index, **style, **options},
+            )
+
+    def save_png(
+        self,
+        path: str | Path,
+        layer: str | None = None,
+        view: str | None = None,
+        density: int = 2,
+        **options: Any,
+    ) -> Path:
+        """Writes a layer as a static picture, a PNG, shown as the view shows it now.
+
+        Args:
+            path: The file; its folder has to exist.
+            layer: Its name; None: the one shown.
+            view: "feature_maps" or "filters"; None: the one shown.
+            density: Pixels in one of the picture's, 1 to 4.
+            options: As for `figure`.
+
+        Returns:
+            The path that was written.
+
+        Raises:
+            OSError: It cannot be written; a file that was there is as it was.
+            KeyError: No layer has that name.
+            ValueError: There is nothing to show.
+        """
+        return files.replace(path, _png(self.figure(layer, view, density=density, **options)))
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> Any:
+        """Beside the widget what is shown where none is: a small picture, and words.
+
+        With `static=True` also the interactive page, in a frame of its own.
+        """
+        found = super()._repr_mimebundle_(**kwargs)
+        if found is None or self._inspection is None:
+            return found
+        data, metadata = found
+        data["text/plain"] = f"{self!r}\n{self._inspection!r}"
+        # without these the widget is shown all the same
+        with contextlib.suppress(Exception):
+            picture = self.figure(width=_PREVIEW_WIDTH).quantize(128)
+            data["image/png"] = base64.b64encode(_png(picture)).decode("ascii")
+        if self._is_static:
+            data["text/html"] = framed(self.to_html(max_mb=_STATIC_MB), self.height)
+        return data, metadata
+
+    def _state(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in sorted(_FROM_PAGE | {"theme"})}
 
     def __repr__(self) -> str:
         if self._inspection is None:
@@ -410,6 +513,12 @@ class CNNVisWidget(ViewState, anywidget.AnyWidget):
                 self.send({**reply, "error": clean(str(error)) or type(error).__name__})
             else:
                 self.send(reply, [] if content is None else [content])
+
+
+def _png(picture: Image.Image) -> bytes:
+    content = io.BytesIO()
+    picture.save(content, "PNG", optimize=True)
+    return content.getvalue()
 
 
 def _span(count: int) -> str:

@@ -76,10 +76,10 @@ def test_a_cell_has_its_own_value_in_it(page: Page, tmp_path: Path, model: Wide)
     view.canvas.focus()
     for key in ("Home", *["ArrowRight"] * 12, "Enter", *["+"] * 6):
         page.keyboard.press(key)
+    numbers = [(text, x, y) for text, x, y in written(view) if "." in text]
     k, left, top = view.transform()
     assert k >= 44
     box = view.box()
-    numbers = [(text, x, y) for text, x, y in written(view) if "." in text]
     assert len(numbers) > 20
     found = 0
     for text, x, y in numbers:
@@ -113,6 +113,7 @@ def test_the_numbers_at_the_edges_of_a_matrix_are_those_of_what_lies_below(
     page.mouse.move(view.box()["x"] + 240, view.box()["y"] + 250)
     page.mouse.up()
     box = view.box()
+    view.settle()
     across = [(text, x) for text, x, y in written(view) if y < 17 and text.isdigit()]
     down = [(text, y) for text, x, y in written(view) if x < 32 and text.isdigit()]
     assert len(across) >= 4

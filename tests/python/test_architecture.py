@@ -58,6 +58,7 @@ MAY_IMPORT = {
     "inspection": {
         "capture",
         "choice",
+        "figure",
         "frame",
         "image",
         "labels",
@@ -82,6 +83,7 @@ MAY_IMPORT = {
         "bundle",
         "choice",
         "describe",
+        "files",
         "frame",
         "inspection",
         "overview",
@@ -89,7 +91,11 @@ MAY_IMPORT = {
         "report",
         "view_state",
     },
-    "report": {"inspection", "frame", "describe", "bundle", "overview"},
+    "colormaps": {"frame"},
+    "ranges": {"frame"},
+    "figure": {"colormaps", "frame", "inspection", "ranges", "view_state"},
+    "files": set(),
+    "report": {"inspection", "frame", "describe", "bundle", "files", "overview"},
 }
 WITHOUT_TORCH = {
     "memory",
