@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 
 import pytest
@@ -11,6 +12,9 @@ from hypothesis import settings
 # how long an example takes depends on what else the machine does
 settings.register_profile("cnnvis", deadline=None)
 settings.load_profile("cnnvis")
+
+if "PYTEST_XDIST_WORKER" in os.environ:
+    torch.set_num_threads(1)  # the others have the other cores
 
 
 @pytest.fixture(autouse=True)

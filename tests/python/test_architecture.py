@@ -95,6 +95,21 @@ MAY_IMPORT = {
     "ranges": {"frame"},
     "figure": {"colormaps", "frame", "inspection", "ranges", "view_state"},
     "files": set(),
+    "checkpoint": set(),
+    "specify": {"checkpoint", "samples"},
+    "cli": {
+        "_version",
+        "capture",
+        "checkpoint",
+        "describe",
+        "frame",
+        "inspection",
+        "layers",
+        "progress",
+        "samples",
+        "specify",
+    },
+    "__main__": {"cli"},
     "report": {"inspection", "frame", "describe", "bundle", "files", "overview"},
 }
 WITHOUT_TORCH = {

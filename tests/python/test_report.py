@@ -182,3 +182,42 @@ def test_layers_without_weights_or_that_never_ran_are_no_trouble() -> None:
     assert sorted(data["frames"]) == [
         "0/feature_maps/0", "0/filters/0", "1/feature_maps/0", "2/filters/0", "3/filters/0",
     ]  # fmt: skip
+
+
+def test_a_report_of_some_layers_and_views_holds_no_others() -> None:
+    look = inspect(TwoConvs(), image_tensor())
+    data = content(look.to_html(layers=["second"], views=["filters"], image=False))
+    assert [layer["name"] for layer in data["metadata"]["layers"]] == ["second"]
+    assert list(data["frames"]) == ["0/filters/0"]
+    assert np.array_equal(
+        frame(data, "0/filters/0").codes, unpack(look.frame("second", "filters")).codes
+    )
+    assert data["state"] == {"layer": "second", "view": "filters"}
+    assert data["picture"] == ""
+    assert {note["layer"] for note in data["metadata"]["notes"]} <= {"", None, "second"}
+    # the look itself still has all of them
+    assert [run.name for run in look.layers] == ["first", "second"]
+    assert len(content(look.to_html())["frames"]) == 4
+
+
+def test_what_a_report_opens_on_is_in_it() -> None:
+    look = inspect(TwoConvs(), image_tensor())
+    state = {"layer": "first", "view": "filters", "colormap": "gray"}
+    data = content(look.to_html(layers=["second"], views=["feature_maps"], state=state))
+    assert data["state"] == {"layer": "second", "view": "feature_maps", "colormap": "gray"}
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "said"),
+    [
+        ({"layers": ["frist"]}, KeyError, "the nearest are .first."),
+        ({"layers": []}, ValueError, "at least one name of a layer"),
+        ({"views": ["maps"]}, ValueError, "views takes some of feature_maps, filters"),
+        ({"views": []}, ValueError, "views takes some of feature_maps, filters"),
+    ],
+)
+def test_what_a_report_cannot_hold_is_named(
+    options: dict[str, Any], error: type[Exception], said: str
+) -> None:
+    with pytest.raises(error, match=said):
+        inspect(TwoConvs(), image_tensor()).to_html(**options)

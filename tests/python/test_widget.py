@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import gc
+import html
+import io
 import json
 import os
 import random
@@ -19,10 +22,12 @@ from types import FrameType
 from typing import Any
 
 import ipywidgets
+import numpy as np
 import pytest
 import torch
 import traitlets
 from nets import Failing, Shared, TwoConvs, fingerprint, image_tensor, same
+from PIL import Image
 from torch import nn
 
 from cnnvis import CNNVisWidget, ForwardError
@@ -749,3 +754,70 @@ def test_looking_again_and_again_takes_no_more_memory() -> None:
     assert growth(100, "leak") > 100_000, "a look that is kept is seen"
     slope = growth(int(os.environ.get("CNNVIS_LOOKS", "300")))
     assert abs(slope) < 10_000, f"{slope:.0f} bytes a look"
+
+
+def test_where_no_widget_is_shown_there_are_a_picture_and_words() -> None:
+    w = CNNVisWidget(TwoConvs(), image_tensor(48))
+    data, _ = w._repr_mimebundle_()
+    assert set(data) == {
+        "application/vnd.jupyter.widget-view+json",
+        "image/png",
+        "text/plain",
+    }
+    content = base64.b64decode(data["image/png"])
+    assert len(content) < 60_000
+    picture = Image.open(io.BytesIO(content)).convert("RGB")
+    colors = picture.getcolors(1 << 24)
+    assert colors is not None
+    assert len(colors) > 40
+    assert "layer='first'" in data["text/plain"]
+    assert "2 of 2 layers ran on (1, 3, 48, 48)" in data["text/plain"]
+    w.layer = "second"
+    again, _ = w._repr_mimebundle_()
+    assert again["image/png"] != data["image/png"]
+    w.close()
+
+
+def test_a_picture_that_cannot_be_drawn_keeps_nobody_from_the_widget(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    w = CNNVisWidget(TwoConvs(), image_tensor(48))
+
+    def fail(*_: Any, **__: Any) -> None:
+        raise RuntimeError("no font")
+
+    monkeypatch.setattr(CNNVisWidget, "figure", fail)
+    data, _ = w._repr_mimebundle_()
+    assert set(data) == {"application/vnd.jupyter.widget-view+json", "text/plain"}
+    w.close()
+
+
+def test_a_static_widget_brings_its_page_along() -> None:
+    w = CNNVisWidget(TwoConvs(), image_tensor(48), static=True, height=400)
+    w.layer = "second"
+    data, _ = w._repr_mimebundle_()
+    page = data["text/html"]
+    assert page.startswith('<iframe sandbox="allow-scripts" style="width: 100%; height: 400px')
+    (inner,) = re.findall(r'srcdoc="([^"]*)"', page)
+    assert '"layer":"second"' in html.unescape(inner)
+    assert len(page) < 2_700_000
+    w.close()
+
+
+def test_a_static_picture_shows_what_the_view_shows(tmp_path: Path) -> None:
+    w = CNNVisWidget(TwoConvs(), image_tensor(48), theme="light")
+    w.colormap, w.scale, w.limits, w.pinned = "gray", "limits", [0, 0.5], [2, 0]
+    expected = w.inspection.figure(
+        "first", colormap="gray", scale="limits", limits=(0, 0.5), pinned=(2, 0), density=2
+    )
+    assert w.save_png(tmp_path / "first.png") == tmp_path / "first.png"
+    assert np.array_equal(np.asarray(Image.open(tmp_path / "first.png")), np.asarray(expected))
+    # of another layer what was picked means nothing
+    w.save_png(tmp_path / "second.png", "second", "filters", density=1, width=500)
+    expected = w.inspection.figure(
+        "second", "filters", colormap="gray", scale="limits", limits=(0, 0.5), width=500
+    )
+    assert np.array_equal(np.asarray(Image.open(tmp_path / "second.png")), np.asarray(expected))
+    with pytest.raises(FileNotFoundError):
+        w.save_png(tmp_path / "nowhere" / "first.png")
+    w.close()

@@ -1,0 +1,7 @@
+"""`python -m cnnvis` is the command line."""
+
+import sys
+
+from cnnvis.cli import main
+
+sys.exit(main())

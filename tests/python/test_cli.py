@@ -1,0 +1,230 @@
+"""The command line: what it makes, what it says, and the code it ends with."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import json
+import re
+import subprocess
+import sys
+import webbrowser
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+import torchvision
+from PIL import Image
+from torch import nn
+
+from cnnvis import cli, inspect, samples
+from cnnvis.cli import main
+from cnnvis.frame import unpack
+from cnnvis.report import save_html
+
+MODULE = """
+import torch
+from torch import nn
+
+def net(classes=3):
+    torch.manual_seed(0)
+    pool = nn.Sequential(nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten())
+    return nn.Sequential(nn.Conv2d(3, 4, 3), pool, nn.Linear(4, classes))
+
+ready = net()
+nothing = lambda: 3
+broken = lambda: 1 / 0
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A working directory with a module of one's own and two images."""
+    (tmp_path / "mine.py").write_text(MODULE)
+    samples.image().save(tmp_path / "cat.jpg")
+    Image.effect_noise((80, 60), 60).convert("RGB").save(tmp_path / "dog.png")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    monkeypatch.delitem(sys.modules, "mine", raising=False)
+    return tmp_path
+
+
+def data(page: Path) -> Any:
+    (text,) = re.findall(r'id="cnnvis-data">(.*?)</script>', page.read_text("utf-8"), re.S)
+    return json.loads(text)
+
+
+def test_a_report_of_a_model_of_ones_own(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["report", "--model", "mine:net", "--image", "cat.jpg", "-o", "out.html"]) == 0
+    said = capsys.readouterr()
+    assert "importing mine and calling net(): this runs its code" in said.err
+    assert re.search(r"out\.html \(\d+\.\d MB\)", said.err)
+    assert said.out == ""
+    content = data(folder / "out.html")
+    assert [layer["name"] for layer in content["metadata"]["layers"]] == ["0"]
+    assert content["metadata"]["input"]["shape"] == [1, 3, 224, 224]
+
+
+def test_several_images_are_a_page_each(folder: Path) -> None:
+    images = ["--image", "cat.jpg", "--image", "dog.png"]
+    assert main(["report", "--quiet", "--model", "mine:ready", *images, "-o", "out.html"]) == 0
+    pictures = [data(folder / f"out-{i}.html")["picture"] for i in (1, 2)]
+    assert pictures[0] != pictures[1]
+    assert not (folder / "out.html").exists()
+
+
+def test_what_is_asked_for_of_a_report_is_what_is_in_it(folder: Path) -> None:
+    options = [
+        "--layers",
+        "layer1.0.conv1",
+        "--views",
+        "filters",
+        "--no-image",
+        "--title",
+        "One <b>",
+    ]
+    arguments = ["report", "--quiet", "--model", "torchvision:resnet18", "--image", "dog.png"]
+    assert main([*arguments, *options]) == 0
+    content = data(folder / "report.html")
+    assert list(content["frames"]) == ["0/filters/0"]
+    assert content["picture"] == ""
+    assert "<title>One &lt;b&gt;</title>" in (folder / "report.html").read_text("utf-8")
+
+
+def test_weights_of_a_file_are_those_that_are_shown(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    torch.manual_seed(5)
+    model = torchvision.models.squeezenet1_1(num_classes=1000)
+    torch.save({"state_dict": nn.DataParallel(model).state_dict()}, folder / "w.pt")
+    arguments = ["--model", "torchvision:squeezenet1_1", "--weights", "w.pt"]
+    assert main(["report", *arguments, "--image", "cat.jpg", "-o", "a.html"]) == 0
+    assert "loaded 52 tensors from 'state_dict', without 'module.'" in capsys.readouterr().err
+    look = inspect(model.eval(), "cat.jpg")
+    save_html(look, folder / "b.html")
+    shown, expected = (data(folder / name)["frames"] for name in ("a.html", "b.html"))
+    assert shown.keys() == expected.keys()
+    for key in shown:
+        one, other = (unpack(gzip.decompress(base64.b64decode(f[key]))) for f in (shown, expected))
+        assert np.array_equal(one.codes, other.codes)
+        assert np.array_equal(one.bounds, other.bounds)
+
+
+def test_the_demo_is_written_and_opened(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[str] = []
+    monkeypatch.setattr(webbrowser, "open", opened.append)
+    assert main(["demo", "--quiet"]) == 0
+    (address,) = opened
+    assert address.startswith("file://")
+    assert data(Path(address.removeprefix("file://")))["metadata"]["model"] == "SampleNet"
+    assert main(["demo", "--quiet", "--no-open", "-o", "demo.html"]) == 0
+    assert len(opened) == 1
+    assert (folder / "demo.html").exists()
+
+
+def test_layers_as_a_table_and_as_json(capsys: pytest.CaptureFixture[str], folder: Path) -> None:
+    assert main(["layers", "--quiet", "--model", "torchvision:alexnet"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 7
+    assert re.match(r"features\.0 +Conv2d +11x11 +3 -> 64 +23,296", lines[1])
+    convs = [m for m in torchvision.models.alexnet().modules() if isinstance(m, nn.Conv2d)]
+    count = sum(p.numel() for conv in convs for p in conv.parameters())
+    assert lines[-1].split() == ["5", "layers", f"{count:,}"]
+
+    arguments = ["layers", "--quiet", "--model", "torchvision:alexnet", "--json", "--all"]
+    assert main(arguments) == 0
+    rows = json.loads(capsys.readouterr().out)
+    assert [row["kind"] for row in rows] == ["conv"] * 5 + ["linear"] * 3
+    assert main([*arguments, "--image", "cat.jpg"]) == 0
+    rows = json.loads(capsys.readouterr().out)
+    assert rows[0]["output_shapes"] == [[1, 64, 55, 55]]
+    assert rows[0]["macs"] == 64 * 55 * 55 * 3 * 11 * 11
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (["--model", "resnet18"], 3, "names no source; write torchvision:resnet18"),
+        (["--model", "torchvision:resnet19"], 3, "no model 'resnet19'; the nearest are resnet1"),
+        (["--model", "timm:resnet_x"], 3, "timm has no model 'resnet_x'"),
+        (["--model", "nowhere.at_all:net"], 3, "there is no module 'nowhere'"),
+        (["--model", "mine:other"], 3, "module mine has no 'other'"),
+        (["--model", "mine:nothing"], 3, "gave int, not a torch.nn.Module"),
+        (["--model", "mine:broken"], 1, "ZeroDivisionError"),
+        (["--model", "mine:net", "--weights", "DEFAULT"], 3, "those of torchvision and timm"),
+        (["--model", "mine:net", "--weights", "none.pt"], 4, "No such file"),
+        (["--model", "mine:net", "--weights", "mine.py"], 4, "cannot be read as weights alone"),
+        (["--model", "mine:net", "--weights", "other.pt"], 4, "unexpected 1 (5)"),
+        (["--model", "mine:net", "--image", "mine.py"], 5, "mine.py"),
+        (["--model", "mine:net", "--image", "gone.jpg"], 5, "gone.jpg"),
+        (["--model", "mine:net", "-o", "no/folder.html"], 6, "there is no folder no; make it"),
+        (["--model", "mine:net", "--max-mb", "0.01"], 6, "max_mb=0.01 is too small"),
+        (["--model", "mine:net", "--layers", "7"], 3, "layer '7' is not one of"),
+    ],
+)
+def test_what_went_wrong_is_one_sentence_and_a_code(
+    folder: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], code: int, said: str
+) -> None:
+    torch.save({"5": torch.ones(1)}, "other.pt")
+    if "--image" not in arguments:
+        arguments = [*arguments, "--image", "cat.jpg"]
+    assert main(["report", "--quiet", *arguments]) == code
+    errors = capsys.readouterr().err
+    assert said in errors
+    assert "Traceback" not in errors
+    assert errors.startswith("cnnvis: ")
+    assert not (folder / "report.html").exists()
+
+
+def test_debug_shows_where(folder: Path) -> None:
+    with pytest.raises(ZeroDivisionError):
+        main(["report", "--debug", "--model", "mine:broken", "--image", "cat.jpg"])
+
+
+def test_weights_that_cannot_be_fetched_say_what_to_do(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("TORCH_HOME", str(folder))
+    for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")  # nobody is there
+    arguments = ["--model", "torchvision:squeezenet1_1", "--weights", "DEFAULT"]
+    assert main(["report", *arguments, "--image", "cat.jpg"]) == 3
+    said = capsys.readouterr().err
+    assert "give the file with --weights" in said
+
+
+def test_an_interrupt_ends_it_with_its_own_code(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(*_: Any, **__: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli, "inspect", interrupted)
+    assert main(["demo", "--no-open"]) == 130
+    assert capsys.readouterr().err == "cnnvis: interrupted\n"
+
+
+def test_a_wrong_command_line_is_argparses() -> None:
+    for arguments in ([], ["report"], ["paint"], ["report", "--model", "x", "--views", "maps"]):
+        with pytest.raises(SystemExit) as end:
+            main(arguments)
+        assert end.value.code == 2
+
+
+def test_it_is_run_as_a_module_and_as_a_program(folder: Path) -> None:
+    for command in (
+        [sys.executable, "-m", "cnnvis"],
+        [str(Path(sys.executable).with_name("cnnvis"))],
+    ):
+        done = subprocess.run(
+            [*command, "layers", "--model", "mine:net", "--json"],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        assert [row["name"] for row in json.loads(done.stdout)] == ["0"]
+        help_ = subprocess.run([*command, "--help"], capture_output=True, text=True, check=True)
+        assert "exit codes: 0 done; 2 a wrong command line" in help_.stdout
