@@ -6,6 +6,7 @@ import base64
 import gzip
 import json
 import re
+import shlex
 import subprocess
 import sys
 import webbrowser
@@ -14,6 +15,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import safetensors.torch
 import torch
 import torchvision
 from PIL import Image
@@ -228,3 +230,23 @@ def test_it_is_run_as_a_module_and_as_a_program(folder: Path) -> None:
         assert [row["name"] for row in json.loads(done.stdout)] == ["0"]
         help_ = subprocess.run([*command, "--help"], capture_output=True, text=True, check=True)
         assert "exit codes: 0 done; 2 a wrong command line" in help_.stdout
+
+
+def test_the_commands_of_the_readme(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    readme = (Path(__file__).parents[2] / "README.md").read_text("utf-8")
+    commands = re.findall(r"^cnnvis .*$", readme, re.M)
+    assert len(commands) >= 4
+    monkeypatch.setattr(webbrowser, "open", lambda _: True)
+    # what the commands speak of
+    (folder / "my_package").mkdir()
+    (folder / "my_package" / "models.py").write_text(MODULE + "make = net\n")
+    (folder / "dog.jpg").write_bytes((folder / "cat.jpg").read_bytes())
+    sys.path.insert(0, "")
+    from my_package.models import net  # type: ignore[import-not-found]
+
+    safetensors.torch.save_file(net().state_dict(), folder / "weights.safetensors")
+    for command in commands:
+        # there may be no network
+        assert main(shlex.split(command.replace("--weights DEFAULT ", ""))[1:]) == 0, command
+    assert (folder / "report.html").exists()
+    assert (folder / "report-2.html").exists()
