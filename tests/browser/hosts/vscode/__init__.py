@@ -1,0 +1,89 @@
+"""VS Code's own widget manager with a real kernel, in a page as its webview is."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+import urllib.request
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import anywidget
+from hosts.jupyter import CELL, VALUES
+from hosts.paths import HERE, ROOT
+from lab import Lab
+from playwright.sync_api import Page
+
+_BUILT = ROOT / "build" / "vscode"
+
+
+class VSCode:
+    """One cell's output in a webview."""
+
+    def __init__(self, lab: Lab, page: Page) -> None:
+        _build()
+        self.page = page
+        self._lab = lab
+        self._kernel = _new_kernel(lab)
+        files = {
+            "page.html": HERE / "vscode" / "page.html",
+            "nbextensions": Path(anywidget.__file__).parent / "nbextension",
+        }
+        page.route(
+            f"{lab.url}/vscode/nbextensions/anywidget/index.js",
+            lambda route: route.fulfill(path=files["nbextensions"] / "index.js"),
+        )
+        page.route(f"{lab.url}/vscode", lambda route: route.fulfill(path=files["page.html"]))
+        for name in ("require.js", "bridge.js", "package/dist/ipywidgets.js"):
+            page.route(
+                f"{lab.url}/vscode/{name}",
+                lambda route, name=name: route.fulfill(path=_BUILT / name),
+            )
+        page.goto(f"{lab.url}/vscode")
+        self._run()
+
+    def python(self) -> dict[str, Any]:
+        """Asks the kernel."""
+        values: dict[str, Any] = self._lab.value(self._kernel["id"], VALUES)
+        return values
+
+    def reload(self) -> None:
+        """VS Code keeps no widget when it makes its webview anew: the cell is run again."""
+        self.page.reload()
+        self._run()
+
+    def darken(self) -> None:
+        """Marks the page as VS Code marks it; the white behind widgets stays."""
+        self.page.evaluate(
+            """() => {
+              document.body.className = "vscode-dark";
+              document.body.dataset.vscodeThemeKind = "vscode-dark";
+            }"""
+        )
+
+    def _run(self) -> None:
+        self.page.wait_for_function("window.ready")
+        self.page.evaluate(
+            "([kernel, token]) => window.connect(kernel, token)", [self._kernel, self._lab.token]
+        )
+        self.page.evaluate("code => window.run(code)", CELL)
+
+
+@cache
+def _build() -> None:
+    npm = shutil.which("npm") or str(Path(sys.executable).with_name("npm"))
+    subprocess.run([npm, "run", "--silent", "vscode"], cwd=ROOT, check=True)
+
+
+def _new_kernel(lab: Lab) -> dict[str, Any]:
+    request = urllib.request.Request(
+        f"{lab.url}/api/kernels",
+        data=b"{}",
+        headers={"Authorization": f"token {lab.token}"},
+    )
+    with urllib.request.urlopen(request) as answer:
+        kernel: dict[str, Any] = json.load(answer)
+        return kernel
