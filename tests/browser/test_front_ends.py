@@ -17,7 +17,7 @@ from hosts.report import Report
 from hosts.subject import activations, picture, subject
 from hosts.vscode import VSCode
 from playwright.sync_api import Browser, Page, expect
-from view import View, check_maps
+from view import Sample, View, check_maps
 
 from cnnvis import inspect
 
@@ -83,7 +83,7 @@ def test_a_click_picks_a_layer_and_each_pixel_is_what_the_model_computed(view: V
     for name, maps in activations().items():
         view.pick_layer(name)
         view.wait(name)
-        check_maps(view.samples(), maps[0].numpy())
+        check_maps(view.samples(6, 5), maps[0].numpy())
 
 
 @everywhere
@@ -102,12 +102,14 @@ def test_all_of_it_is_in_sight(view: View) -> None:
 def test_a_pick_reaches_python_and_hovering_does_not(front_end: FrontEnd, view: View) -> None:
     view.pick_layer("small.second")
     view.wait("small.second")
-    before = wait_for(front_end, layer="small.second", channels=[])
-    samples = {sample.place.channel: sample for sample in view.samples()}  # by hovering
-    box, sample = view.box(), samples[3]
-    view.page.mouse.click(box["x"] + sample.x, box["y"] + sample.y)
+    samples = {sample.place.channel: sample for sample in view.samples(6, 5)}
+    _click(view, samples[1])
+    before = wait_for(front_end, layer="small.second", channels=[1])
+    view.samples(6, 5)  # hovers
+    _click(view, samples[3])
     after = wait_for(front_end, channels=[3])
-    assert after["runs"] == before["runs"] + 1, "all that was sent before the click came before it"
+    # what was sent before the click has come before it
+    assert after["runs"] == before["runs"] + 1
 
 
 @everywhere
@@ -128,7 +130,7 @@ def test_a_frame_over_a_mebibyte_arrives_whole(view: View) -> None:
     view.page.keyboard.up("Control")
     weights = look.filters("wide").numpy()
     signs = set()
-    for sample in view.samples():
+    for sample in view.samples(6, 5):
         plane = sample.place.plane
         assert plane is not None
         here = weights[sample.place.channel]
@@ -146,15 +148,15 @@ def test_a_page_that_is_loaded_again_shows_the_view_as_it_was(
 ) -> None:
     view.pick_layer("small.second")
     view.wait("small.second")
-    sample = next(sample for sample in view.samples() if sample.place.channel == 4)
-    view.page.mouse.click(view.box()["x"] + sample.x, view.box()["y"] + sample.y)
+    sample = next(sample for sample in view.samples(6, 5) if sample.place.channel == 4)
+    _click(view, sample)
     wait_for(front_end, channels=[4])
     front_end.reload()
     view = view_of(front_end)
     expect(view.canvas).to_have_attribute("data-layer", "small.second", timeout=60_000)
     view.wait("small.second")
     expect(view.root).to_contain_text("Picked: channel 4")
-    check_maps(view.samples(), activations()["small.second"][0].numpy())
+    check_maps(view.samples(6, 5), activations()["small.second"][0].numpy())
     view.pick_layer("small.first")  # it is alive, and no picture of what was
     wait_for(front_end, layer="small.first")
 
@@ -169,6 +171,11 @@ def test_it_is_dark_where_its_host_is(front_end: FrontEnd, view: View) -> None:
     )
     assert _lightness(ground) < 60, "it paints its own ground"
     assert _lightness(ink) > 200
+
+
+def _click(view: View, sample: Sample) -> None:
+    box = view.box()
+    view.page.mouse.click(box["x"] + sample.x, box["y"] + sample.y)
 
 
 def _lightness(color: str) -> float:

@@ -64,7 +64,7 @@ class Panel(App):
 @contextmanager
 def marimo(page: Page, folder: Path) -> Generator[Marimo]:
     """A marimo app, open in the page."""
-    options = ["--headless", "--no-token", "--skip-update-check", "--host", "127.0.0.1"]
+    options = ["--headless", "--no-token", "--host", "127.0.0.1"]
     app = str(_APPS / "marimo_app.py")
     with running(["marimo", "run", *options, "--port", "{port}", app], folder) as url:
         yield Marimo(page, url)

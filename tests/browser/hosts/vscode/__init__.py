@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import urllib.request
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -15,9 +16,10 @@ import anywidget
 from hosts.jupyter import CELL, VALUES
 from hosts.paths import HERE, ROOT
 from lab import Lab
-from playwright.sync_api import Page
+from playwright.sync_api import Page, Route
 
 _BUILT = ROOT / "build" / "vscode"
+_SCRIPTS = ("require.js", "bridge.js", "package/dist/ipywidgets.js")
 
 
 class VSCode:
@@ -28,21 +30,11 @@ class VSCode:
         self.page = page
         self._lab = lab
         self._kernel = _new_kernel(lab)
-        files = {
-            "page.html": HERE / "vscode" / "page.html",
-            "nbextensions": Path(anywidget.__file__).parent / "nbextension",
-        }
-        page.route(
-            f"{lab.url}/vscode/nbextensions/anywidget/index.js",
-            lambda route: route.fulfill(path=files["nbextensions"] / "index.js"),
-        )
-        page.route(f"{lab.url}/vscode", lambda route: route.fulfill(path=files["page.html"]))
-        for name in ("require.js", "bridge.js", "package/dist/ipywidgets.js"):
-            page.route(
-                f"{lab.url}/vscode/{name}",
-                lambda route, name=name: route.fulfill(path=_BUILT / name),
-            )
-        page.goto(f"{lab.url}/vscode")
+        script = Path(anywidget.__file__).parent / "nbextension" / "index.js"
+        files = {"nbextensions/anywidget/index.js": script}
+        files |= {name: _BUILT / name for name in _SCRIPTS}
+        for name, path in files.items():
+            page.route(f"{lab.url}/vscode/{name}", _answer_with(path))
         self._run()
 
     def python(self) -> dict[str, Any]:
@@ -52,7 +44,6 @@ class VSCode:
 
     def reload(self) -> None:
         """VS Code keeps no widget when it makes its webview anew: the cell is run again."""
-        self.page.reload()
         self._run()
 
     def darken(self) -> None:
@@ -65,11 +56,18 @@ class VSCode:
         )
 
     def _run(self) -> None:
+        # a page that really came from there may connect to the kernel, a made-up one may not
+        self.page.goto(f"{self._lab.url}/login")
+        self.page.set_content((HERE / "vscode" / "page.html").read_text())
         self.page.wait_for_function("window.ready")
         self.page.evaluate(
             "([kernel, token]) => window.connect(kernel, token)", [self._kernel, self._lab.token]
         )
         self.page.evaluate("code => window.run(code)", CELL)
+
+
+def _answer_with(path: Path) -> Callable[[Route], None]:
+    return lambda route: route.fulfill(path=path)
 
 
 @cache
