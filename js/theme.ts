@@ -19,7 +19,14 @@ export function followTheme(
     apply(theme === "auto" ? (hostTheme() ?? (system.matches ? "dark" : "light")) : theme);
   }
   const observer = new MutationObserver(update);
-  const attributeFilter = ["class", "theme", "data-theme", "data-jp-theme-light", "data-vscode-theme-kind"];
+  const attributeFilter = [
+    "class",
+    "theme",
+    "data-theme",
+    "data-bs-theme",
+    "data-jp-theme-light",
+    "data-vscode-theme-kind",
+  ];
   for (const node of [document.documentElement, document.body]) {
     observer.observe(node, { attributes: true, attributeFilter });
   }
@@ -39,6 +46,7 @@ export function hostTheme(): Appearance | null {
       ...node.classList,
       node.getAttribute("data-vscode-theme-kind"), // VS Code
       node.getAttribute("data-theme"), // marimo, Sphinx, many pages
+      node.getAttribute("data-bs-theme"), // Bootstrap: Shiny, Quarto
       node.getAttribute("theme"), // Colab
     ];
     // Light first: VS Code's light high-contrast theme also has the class of the dark one.

@@ -50,6 +50,30 @@ class Lab:
         with urllib.request.urlopen(f"{self.url}/api/{path}?token={self.token}") as answer:
             return json.load(answer)
 
+    def value(self, kernel: str, expression: str) -> Any:
+        """The value of an expression in a kernel, as JSON can hold it.
+
+        Raises:
+            RuntimeError: The expression raised.
+        """
+        client = BlockingKernelClient()
+        client.load_connection_file(str(self.runtime / f"kernel-{kernel}.json"))
+        client.start_channels()
+        try:
+            reply = client.execute_interactive(
+                "import json as _json",
+                silent=True,
+                user_expressions={"value": f"_json.dumps({expression})"},
+                timeout=CELL_SECONDS,
+                output_hook=lambda message: None,
+            )
+        finally:
+            client.stop_channels()
+        answer = reply["content"]["user_expressions"]["value"]
+        if answer["status"] != "ok":
+            raise RuntimeError(f"{expression}: {answer['ename']}: {answer['evalue']}")
+        return json.loads(_literal(answer["data"]["text/plain"]))
+
 
 @contextmanager
 def running_lab(folder: Path, app: str = "jupyterlab") -> Generator[Lab]:
@@ -62,7 +86,7 @@ def running_lab(folder: Path, app: str = "jupyterlab") -> Generator[Lab]:
     Raises:
         RuntimeError: It did not start; has what it printed.
     """
-    port, token = _free_port(), secrets.token_hex(16)
+    port, token = free_port(), secrets.token_hex(16)
     runtime, log = folder / ".runtime", folder / "jupyter.log"
     environment = {
         **os.environ,
@@ -136,23 +160,7 @@ class Notebook:
         """The value of an expression in the notebook's kernel, as JSON can hold it."""
         sessions = self.lab.api("sessions")
         (kernel,) = [s["kernel"]["id"] for s in sessions if s["path"] == self.name]
-        client = BlockingKernelClient()
-        client.load_connection_file(str(self.lab.runtime / f"kernel-{kernel}.json"))
-        client.start_channels()
-        try:
-            reply = client.execute_interactive(
-                "import json as _json",
-                silent=True,
-                user_expressions={"value": f"_json.dumps({expression})"},
-                timeout=CELL_SECONDS,
-                output_hook=lambda message: None,
-            )
-        finally:
-            client.stop_channels()
-        answer = reply["content"]["user_expressions"]["value"]
-        if answer["status"] != "ok":
-            raise RuntimeError(f"{expression}: {answer['ename']}: {answer['evalue']}")
-        return json.loads(_literal(answer["data"]["text/plain"]))
+        return self.lab.value(kernel, expression)
 
     def wait_for(self, expression: str, value: Any) -> None:
         """Until an expression has that value in the kernel: what a click does there takes a moment.
@@ -174,7 +182,8 @@ def _literal(text: str) -> str:
     return value
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port of 127.0.0.1 that nobody listens at."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

@@ -1,0 +1,24 @@
+"""A Panel app: the widget, and a text that is set whenever Python hears of a pick."""
+
+import json
+from typing import Any
+
+import panel as pn
+from hosts.subject import READ, read, widget
+
+pn.extension("ipywidgets")
+
+w = widget()
+runs: list[Any] = []
+said = pn.pane.Str(css_classes=["python"])
+
+
+def say(change: Any) -> None:
+    """Tells the page what Python has."""
+    runs.append(change)
+    said.object = json.dumps({**read(w), "runs": len(runs)})
+
+
+w.observe(say, READ)
+say(None)
+pn.Column(pn.pane.IPyWidget(w, sizing_mode="stretch_width"), said).servable()
