@@ -14,7 +14,7 @@ from typing import Any
 import anywidget
 from hosts.paths import HERE
 from hosts.server import running
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page
 
 _APPS = HERE / "apps"
 
@@ -56,9 +56,15 @@ class Shiny(App):
 class Panel(App):
     """Panel with ipywidgets_bokeh."""
 
+    def python(self) -> dict[str, Any]:
+        """Reads what Python wrote into the page; nothing while it is being written anew."""
+        text = self.page.locator(".python pre").last.inner_text()
+        values: dict[str, Any] = json.loads(text or "{}")
+        return values
+
     def darken(self) -> None:
-        """Asks for the app in dark."""
-        self.page.goto(f"{self.url}?theme=dark")
+        """It tells what it shows nothing of its theme."""
+        raise NotImplementedError
 
 
 @contextmanager

@@ -57,6 +57,7 @@ class VSCode:
 
     def _run(self) -> None:
         # a page that really came from there may connect to the kernel, a made-up one may not
+        self.page.context.clear_cookies()  # who is known there is sent on to JupyterLab
         self.page.goto(f"{self._lab.url}/login")
         self.page.set_content((HERE / "vscode" / "page.html").read_text())
         self.page.wait_for_function("window.ready")
