@@ -45,8 +45,9 @@ def violations(page: Page) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1280, 900, 340])
+@pytest.mark.parametrize(
+    ("width", "scheme"), [(1280, "light"), (1280, "dark"), (900, "dark"), (340, "light")]
+)
 def test_every_state_is_free_of_violations(
     browser: Browser, report: Path, scheme: str, width: int
 ) -> None:

@@ -34,7 +34,7 @@ def opened_in(
 ) -> AbstractContextManager[FrontEnd | Report]:
     folder = request.getfixturevalue("tmp_path_factory").mktemp(name)
     if name in APPS:
-        return APPS[name](page, folder)
+        return cast(AbstractContextManager[FrontEnd], APPS[name](page, folder))
     if name == "report":
         return nullcontext(Report(page, folder))
     if name == "vscode":

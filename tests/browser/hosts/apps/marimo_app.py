@@ -16,7 +16,7 @@ def show():  # type: ignore[no-untyped-def]  # marimo finds a cell's names in it
     import marimo as mo
     from hosts.subject import READ, widget
 
-    runs = []
+    runs: list[object] = []
     w = mo.ui.anywidget(widget())
     w  # noqa: B018  # what a cell ends with is what it shows
     return READ, json, mo, runs, w

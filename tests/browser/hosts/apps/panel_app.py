@@ -10,7 +10,7 @@ pn.extension("ipywidgets")
 
 w = widget()
 runs: list[Any] = []
-said = pn.pane.Str(css_classes=["python"])
+said = pn.pane.Str(css_classes=["python"])  # type: ignore[no-untyped-call]
 
 
 def say(change: Any) -> None:
@@ -21,4 +21,5 @@ def say(change: Any) -> None:
 
 w.observe(say, READ)
 say(None)
-pn.Column(pn.pane.IPyWidget(w, sizing_mode="stretch_width"), said).servable()
+shown = pn.pane.IPyWidget(w, sizing_mode="stretch_width")  # type: ignore[no-untyped-call]
+pn.Column(shown, said).servable()
