@@ -100,10 +100,10 @@ def test_all_of_it_is_in_sight(view: View) -> None:
 def test_a_pick_reaches_python_and_hovering_does_not(front_end: FrontEnd, view: View) -> None:
     view.pick_layer("small.second")
     view.wait("small.second")
-    samples = {sample.place.channel: sample for sample in view.samples()}
+    samples = {sample.place.channel: sample for sample in view.samples(6, 5)}
     _click(view, samples[1])
     before = wait_for(front_end, layer="small.second", channels=[1])
-    view.samples()  # hovers
+    view.samples(4, 3)  # hovers
     _click(view, samples[3])
     after = wait_for(front_end, channels=[3])
     # what was sent before the click has come before it
@@ -146,7 +146,7 @@ def test_a_page_that_is_loaded_again_shows_the_view_as_it_was(
 ) -> None:
     view.pick_layer("small.second")
     view.wait("small.second")
-    sample = next(sample for sample in view.samples() if sample.place.channel == 4)
+    sample = next(sample for sample in view.samples(6, 5) if sample.place.channel == 4)
     _click(view, sample)
     wait_for(front_end, channels=[4])
     front_end.reload()

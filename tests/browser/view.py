@@ -152,7 +152,7 @@ class View:
                 y = top + (np.floor((box["height"] * (row + 0.5) / down - top) / k) + 0.82) * k
                 if 0 < x < box["width"] and 0 < y < box["height"]:
                     place = self.place(float(x), float(y))
-                    if place is not None:
+                    if place is not None and not _is_under_number(place, k, float(x), float(y)):
                         found.append((float(x), float(y), place))
         self.leave()
         return [Sample(x, y, place, self.color(x, y)) for x, y, place in found]
@@ -165,6 +165,14 @@ class View:
               requestAnimationFrame(() => requestAnimationFrame(next));
             })"""
         )
+
+
+def _is_under_number(place: Place, k: float, x: float, y: float) -> bool:
+    """Whether the number of a map, in its upper left corner that is on the screen, may lie there."""
+    if place.plane is not None:
+        return False
+    left, top = x - (place.column + 0.5) * k, y - (place.row + 0.82) * k
+    return x - max(left, 0) < 24 and y - max(top, 0) < 14
 
 
 def viridis(value: float, lo: float, hi: float) -> Color:
