@@ -11,7 +11,7 @@ from typing import cast
 
 import pytest
 from hosts import app
-from hosts.front_end import FrontEnd, view_of, wait_for
+from hosts.front_end import FrontEnd, Themed, view_of, wait_for
 from hosts.jupyter import Jupyter
 from hosts.report import Report
 from hosts.subject import activations, picture, subject
@@ -163,9 +163,9 @@ def test_a_page_that_is_loaded_again_shows_the_view_as_it_was(
 @pytest.mark.parametrize(
     "opened", [name for name in EVERY if name != "panel"], indirect=True, scope="module"
 )
-def test_it_is_dark_where_its_host_is(front_end: FrontEnd, view: View) -> None:
+def test_it_is_dark_where_its_host_is(opened: FrontEnd | Report, view: View) -> None:
     expect(view.root).to_have_attribute("data-theme", "light")
-    front_end.darken()
+    cast(Themed, opened).darken()
     expect(view.root).to_have_attribute("data-theme", "dark", timeout=60_000)
     ground, ink = view.root.evaluate(
         "root => [getComputedStyle(root).backgroundColor, getComputedStyle(root).color]"

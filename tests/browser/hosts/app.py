@@ -54,17 +54,13 @@ class Shiny(App):
 
 
 class Panel(App):
-    """Panel with ipywidgets_bokeh."""
+    """Panel with ipywidgets_bokeh, which tells what it shows nothing of its theme."""
 
     def python(self) -> dict[str, Any]:
         """Reads what Python wrote into the page; nothing while it is being written anew."""
         text = self.page.locator(".python pre").last.inner_text()
         values: dict[str, Any] = json.loads(text or "{}")
         return values
-
-    def darken(self) -> None:
-        """It tells what it shows nothing of its theme."""
-        raise NotImplementedError
 
 
 @contextmanager

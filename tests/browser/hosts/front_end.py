@@ -22,6 +22,12 @@ class FrontEnd(Protocol):
     def reload(self) -> None:
         """Loads the page again and does what a person does to have the widget back."""
 
+
+class Themed(Protocol):
+    """One that has a dark theme and tells the widget of it."""
+
+    page: Page
+
     def darken(self) -> None:
         """Puts the front end itself, not the widget, into its dark theme."""
 
