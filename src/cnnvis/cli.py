@@ -15,10 +15,10 @@ from typing import Any
 from cnnvis._version import __version__
 from cnnvis.capture import ForwardError
 from cnnvis.checkpoint import CheckpointError
-from cnnvis.describe import describe, image_count
+from cnnvis.describe import describe, describe_layer, image_count
 from cnnvis.frame import VIEWS
 from cnnvis.inspection import Inspection, inspect
-from cnnvis.layers import Layer, find_layers
+from cnnvis.layers import find_layers
 from cnnvis.progress import Say, said_in_a_line
 from cnnvis.specify import DEFAULT, Specified, SpecifyError, specified
 
@@ -180,7 +180,9 @@ def _layers(options: argparse.Namespace) -> int:
     else:
         layers = find_layers(found.model)
         rows = [
-            _row(each) for each in layers if options.all or each.kind in ("conv", "conv_transpose")
+            describe_layer(each)
+            for each in layers
+            if options.all or each.kind in ("conv", "conv_transpose")
         ]
     if options.json:
         json.dump(rows, sys.stdout, indent=1, allow_nan=False)
@@ -240,24 +242,6 @@ def _progress(options: argparse.Namespace) -> Iterator[Say | None]:
     else:
         with said_in_a_line() as say:
             yield say
-
-
-def _row(layer: Layer) -> dict[str, Any]:
-    """What is known of a layer that was not run, under the names of `describe`."""
-    return {
-        "name": layer.name,
-        "kind": layer.kind,
-        "type": layer.type,
-        "in_channels": layer.in_channels,
-        "out_channels": layer.out_channels,
-        "kernel_size": layer.kernel_size,
-        "stride": layer.stride,
-        "padding": layer.padding,
-        "dilation": layer.dilation,
-        "groups": layer.groups,
-        "bias": layer.bias,
-        "parameters": layer.parameters,
-    }
 
 
 def _table(rows: Sequence[dict[str, Any]]) -> str:

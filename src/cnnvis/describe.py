@@ -121,11 +121,10 @@ def _encoded(image: Image.Image, kind: str) -> bytes:
     return file.getvalue()
 
 
-def _layer(run: LayerRun) -> dict[str, Any]:
-    layer = run.layer
-    fields = getattr(run, "receptive_fields", ())
+def describe_layer(layer: Layer) -> dict[str, Any]:
+    """What a layer is, whether it ran or not: sizes and counts under the names of `Layer`."""
     return {
-        "name": run.name,
+        "name": layer.name,
         "kind": layer.kind,
         "type": layer.type,
         "in_channels": layer.in_channels,
@@ -138,6 +137,15 @@ def _layer(run: LayerRun) -> dict[str, Any]:
         "groups": layer.groups,
         "bias": layer.bias,
         "parameters": layer.parameters,
+    }
+
+
+def _layer(run: LayerRun) -> dict[str, Any]:
+    layer = run.layer
+    fields = getattr(run, "receptive_fields", ())
+    return {
+        **describe_layer(layer),
+        "name": run.name,
         "dtype": _short(getattr(layer, "dtype", None)),
         "device": _short(getattr(layer, "device", None)),
         "macs": run.macs,

@@ -70,10 +70,6 @@ def test_a_static_widget_is_interactive_in_the_html_of_nbconvert(
     opened_offline(page, executed(tmp_path, "static=True"), tmp_path)
     frame = page.locator("iframe[srcdoc]")
     frame.scroll_into_view_if_needed()
-    handle = frame.element_handle()
-    assert handle is not None
-    inner = handle.content_frame()
-    assert inner is not None
     view = View(page, page.frame_locator("iframe[srcdoc]").locator(".cnnvis").first)
     view.wait("first")
     check_maps(view.samples(), activations["first"][0].numpy())

@@ -37,14 +37,6 @@ def look_at(model: nn.Module, size: int = 48) -> Inspection:
     return inspect(model, image_tensor(size))
 
 
-def middle_colors(look: Inspection, tile: Tensor, **style: Any) -> set[tuple[int, ...]]:
-    """The colors that a picture of one map has between its margins and lines of words."""
-    picture = np.asarray(look.figure(width=400, **style))
-    height = picture.shape[0]
-    inner = picture[34 + 14 + 20 : height - 40 - 14, 60:-60].reshape(-1, 3)
-    return set(map(tuple, inner.tolist()))
-
-
 def test_the_tables_are_those_of_the_page() -> None:
     written = (ROOT / "js" / "colortables.ts").read_text()
     tables = json.loads((ROOT / "src" / "cnnvis" / "colortables.json").read_text())
