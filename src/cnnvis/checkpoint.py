@@ -1,39 +1,56 @@
-"""Weights out of a file into a model: all of them or none, and no code of the file is run.
+"""`load_weights(model, path)`: a file of weights into a model, all of it or an error.
 
-A pickle can run what it likes when it is read. So files are read by safetensors, or by torch with
-`weights_only=True`, which knows tensors and containers alone.
+A checkpoint comes from anybody. Nothing in it is run: pickles are read with `weights_only`, which
+knows tensors and plain containers alone. And a model is never called loaded that is not: names and
+shapes are compared before the first number is copied.
 """
 
 from __future__ import annotations
 
+import io
 import re
-import warnings
+import zipfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import safetensors
 import safetensors.torch
 import torch
 from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
 
-# under which training scripts keep the weights, what is looked for first, first
+# where training scripts put the weights among the rest; the first that fits is taken
 _CONTAINERS = (
-    "state_dict", "model_state_dict", "model_state", "model", "net", "network", "module", "weights",
-    "params", "model_ema", "state_dict_ema", "ema_state_dict", "ema", "generator",
-)  # fmt: skip
-# what wrappers put before every name: DataParallel, torch.compile, Lightning, ...
+    "state_dict",
+    "model_state_dict",
+    "model_state",
+    "model",
+    "net",
+    "network",
+    "module",
+    "weights",
+    "params",
+    "model_ema",
+    "state_dict_ema",
+    "ema_state_dict",
+    "ema",
+    "generator",
+)
+# what DataParallel, torch.compile and Lightning put before each name
 _PREFIXES = ("module.", "_orig_mod.", "model.", "net.", "network.", "backbone.", "encoder.")
-
-_DEEPEST = 4
-_SHOWN = 3
+_DEEPEST = 3  # containers in each other, and prefixes after each other
+_SHOWN = 3  # names of each kind that an error lists
+_COUNTER = "num_batches_tracked"  # counts training steps; old files lack it, evaluation ignores it
+_ZIP, _PICKLE = b"PK\3\4", b"\x80"
 # torch.load(weights_only=True) of earlier versions could be made to run code (CVE-2025-32434)
 _SAFE_TORCH = (2, 6)
+_SHARD = re.compile(r"-\d+-of-\d+\.")
+_STATE_DICT = "save torch.save(model.state_dict(), 'weights.pt') where the model is, and give that"
 
 
 class CheckpointError(ValueError):
-    """A file that does not hold the weights of a model; the model is as it was."""
+    """A file that does not hold this model's weights. The model is as it was."""
 
 
 @dataclass(frozen=True)
@@ -41,111 +58,190 @@ class Loaded:
     """What was loaded.
 
     Attributes:
-        count: How many tensors.
-        container: Under which key of the file they were; "" where it holds nothing else.
-        prefix: What was taken from the front of their names.
+        count: Tensors of the model that the file gave.
+        total: Tensors that the model has.
+        remarks: Sentences that a person should read: what was unwrapped, what stayed as it was.
     """
 
     count: int
-    container: str
-    prefix: str
-
-    def __str__(self) -> str:
-        where = f" from {self.container!r}" if self.container else ""
-        names = f", without {self.prefix!r} before their names" if self.prefix else ""
-        return f"{self.count} tensors{where}{names}"
+    total: int
+    remarks: tuple[str, ...]
 
 
-def load(model: nn.Module, path: str | Path) -> Loaded:
-    """Loads the weights of a file into a model; every name and shape has to be the model's.
+@dataclass(frozen=True)
+class _Match:
+    """A file's tensors, under the names tried, against a model's."""
+
+    state: dict[str, Tensor]
+    way: tuple[str, ...]
+    fitting: list[str]
+    missing: list[str]
+    unexpected: list[str]
+    unequal: list[str]
+
+    @property
+    def whole(self) -> bool:
+        return not (self.missing or self.unexpected or self.unequal) and self.carries
+
+    @property
+    def carries(self) -> bool:
+        """Whether any number of weight is in it; counters alone are nothing."""
+        return any(not name.endswith(_COUNTER) for name in self.fitting)
+
+
+def load_weights(model: nn.Module, path: str | Path, *, partial: bool = False) -> Loaded:
+    """Copies a file's weights into a model, in the model's dtypes and on its devices.
+
+    The usual wrappings are taken off where the names fit only without them: the weights as an entry of
+    a training checkpoint (`"state_dict"`, `"model"`, ...), and prefixes (`"module."`, `"_orig_mod."`,
+    `"model."`, ...). Half precision becomes the model's own.
 
     Args:
-        model: Any module.
-        path: A file of safetensors, or one that `torch.save` wrote: a state dict, or a dict with one
-            under a usual name, as training scripts write it. Names may all have a prefix that
-            wrappers add. Numbers of another precision are converted, as torch does it.
+        model: Is changed only when everything fits.
+        path: What `torch.save(model.state_dict(), path)` wrote, or a safetensors file, which is known by
+            its name's end.
+        partial: Whether what fits is loaded when not everything does; the remarks count the rest. A
+            file of which nothing fits stays an error.
+
+    Returns:
+        What was loaded, and how.
 
     Raises:
-        CheckpointError: It is no such file, holds no weights or those of another model: what is
-            missing, unexpected or of another shape is counted and the first few named. The model is
-            as it was.
+        CheckpointError: It is damaged, holds more than tensors, or does not fit.
         OSError: It cannot be read.
     """
     path = Path(path)
-    content = read(path)
-    own = {name: tensor for name, tensor in model.state_dict().items() if _is_tensor(tensor)}
-    found = [
-        (container, prefix, _renamed(tensors, prefix))
-        for container, tensors in _state_dicts(content)
-        for prefix in _prefixes(tensors)
-    ]
-    if not found:
+    content = _read(path)
+    wanted = model.state_dict(keep_vars=True)
+    if not wanted:
+        raise CheckpointError(f"{type(model).__name__} has no weights, so nothing can be loaded")
+    tried = [_compare(wanted, state, way) for state, way in _ways(content)]
+    if not tried:
         raise CheckpointError(
-            f"{path} holds no tensors by name: {_described(content)}. Save the model's state_dict(), "
-            "or give the file that has it"
+            f"{path} holds no table of names and tensors, but {_said(content)}; {_STATE_DICT}"
         )
-    # the one that fits best, and of those that fit alike the first
-    container, prefix, tensors = max(found, key=lambda each: _score(own, each[2]))
-    problem = _differences(own, tensors)
-    if problem:
-        where = f" (in {container!r})" if container else ""
-        raise CheckpointError(
-            f"the {len(tensors)} tensors of {path}{where} are not those of "
-            f"{type(model).__name__}, which has {len(own)}: {problem}. "
-            "Nothing was loaded; give the model that was trained, with its number of classes"
+    # the first way that fits, else the one that a person would mean: where most fits
+    best = next((match for match in tried if match.whole), None) or max(
+        tried, key=lambda match: len(match.fitting)
+    )
+    if not best.whole and not (partial and best.carries):
+        raise CheckpointError(_mismatch(path, best, wanted))
+    fitting = {name: best.state[name] for name in best.fitting}
+    remarks = list(best.way)
+    # weights and their moving average, as a rule: which one was taken must be known
+    others = [match.way for match in tried if match.whole and match is not best]
+    remarks += [f"not taken, though it fits too: {', '.join(way)}" for way in others if best.whole]
+    if not best.whole:
+        remarks.append(
+            f"only {len(fitting)} of {len(wanted)} tensors were loaded; the others are as they were "
+            f"({_differences(best)})"
         )
-    model.load_state_dict(tensors, strict=False)
-    return Loaded(len(tensors), container, prefix)
+    broken = [name for name, tensor in fitting.items() if not _finite(tensor)]
+    if broken:
+        remarks.append(f"{_listed(broken)} of the file have values that are not finite")
+    model.load_state_dict(fitting, strict=False)
+    return Loaded(len(fitting), len(wanted), tuple(remarks))
 
 
-def read(path: str | Path) -> Any:
-    """What a file holds: tensors by name, or what `torch.save` was given; on the CPU.
+def _read(path: Path) -> Any:
+    """What a file holds: tensors in plain containers, on the CPU.
 
     Raises:
-        CheckpointError: It is damaged, of another format, or holds more than tensors and containers.
+        CheckpointError: It is damaged, or holds anything else.
         OSError: It cannot be read.
     """
-    path = Path(path)
-    if path.suffix == ".json":
-        raise CheckpointError(
-            f"{path} is an index of several files; join them first, or give one file with all weights"
-        )
     with path.open("rb") as file:
-        start = file.read(16)
+        start = file.read(9)
     if not start:
-        raise CheckpointError(f"{path} is empty")
+        raise CheckpointError(f"{path} is empty; copy or download it again")
+    if path.name.endswith(".json"):
+        raise CheckpointError(
+            f"{path} is the index of a checkpoint in several files, which cnnvis does not join; "
+            f"load it with the library that wrote it, then {_STATE_DICT}"
+        )
     # the length of a JSON header, and its first character
-    is_safetensors = len(start) > 8 and start[8:9] == b"{"
-    if path.suffix == ".safetensors" or is_safetensors:
-        try:
-            return safetensors.torch.load_file(path)
-        except (safetensors.SafetensorError, ValueError, KeyError, TypeError) as error:
-            raise CheckpointError(
-                f"{path} is no file of safetensors that can be read: {error}"
-            ) from error
-    if _version() < _SAFE_TORCH:
+    named_otherwise = start[8:9] == b"{" and not start.startswith((_ZIP, _PICKLE))
+    if path.suffix != ".safetensors" and not named_otherwise and _version() < _SAFE_TORCH:
         raise CheckpointError(
             f"torch {torch.__version__} can be made to run code by such a file as {path}; install torch "
             "2.6 or later, or convert it to safetensors"
         )
     try:
-        with warnings.catch_warnings():  # of what is refused anyway
-            warnings.simplefilter("ignore")
-            return torch.load(path, map_location="cpu", weights_only=True)
-    except MemoryError:
+        if path.suffix == ".safetensors" or named_otherwise:
+            return safetensors.torch.load_file(path)
+        if start.startswith(_ZIP):
+            return torch.load(_checked(path), map_location="cpu", weights_only=True)
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except (CheckpointError, MemoryError):
         raise
+    # a damaged file can make the readers raise anything
     except Exception as error:
-        raise CheckpointError(
-            f"{path} cannot be read as weights alone, and nothing else is run: {_first_line(error)}. "
-            "Save the model's state_dict(), or convert the file to safetensors where you trust it"
-        ) from error
+        raise CheckpointError(_unreadable(path, error)) from error
 
 
-def _state_dicts(
-    content: Any, key: str = "", depth: int = 0
-) -> Iterator[tuple[str, dict[str, Tensor]]]:
-    """Dicts of tensors by name in what a file holds, with the key under which they were."""
-    if not isinstance(content, Mapping) or depth > _DEEPEST:
+def _checked(path: Path) -> io.BytesIO:
+    """The archive written anew from parts that have their checksums.
+
+    torch checks none, and finds some parts by other fields than Python's reader: of a damaged file it
+    could read other bytes than those that were checked.
+    """
+    copy = io.BytesIO()
+    with zipfile.ZipFile(path) as archive, zipfile.ZipFile(copy, "w") as checked:
+        entries = archive.infolist()
+        names = [entry.filename for entry in entries]
+        if any(name.endswith("/constants.pkl") for name in names):
+            raise CheckpointError(f"{path} is a TorchScript program, not weights; {_STATE_DICT}")
+        if any(entry.compress_type != zipfile.ZIP_STORED for entry in entries):
+            raise CheckpointError(
+                f"{path} is a compressed archive, which torch.save never writes; {_STATE_DICT}"
+            )
+        if len(set(names)) < len(names):
+            raise CheckpointError(
+                f"{path} has several parts of one name, which torch.save never writes; {_STATE_DICT}"
+            )
+        for entry in entries:
+            checked.writestr(entry.filename, archive.read(entry))
+    copy.seek(0)
+    return copy
+
+
+def _unreadable(path: Path, error: Exception) -> str:
+    text = str(error)
+    asked = re.search(r"GLOBAL ([\w.]+)|(?:class|function) ([\w.]+) ", text)
+    if "Weights only" in text or "weights_only" in text:
+        what = f" ({next(filter(None, asked.groups()))})" if asked else ""
+        return (
+            f"{path} is damaged, or holds more than tensors{what}: reading that could run code, which "
+            f"cnnvis does not do; {_STATE_DICT}"
+        )
+    kind = "safetensors file" if path.suffix == ".safetensors" else "PyTorch checkpoint"
+    reason = next(iter(text.splitlines()), "") or type(error).__name__
+    return f"{path} is no whole {kind} ({reason}); copy or download it again, or {_STATE_DICT}"
+
+
+def _ways(content: Any) -> Iterator[tuple[dict[str, Tensor], tuple[str, ...]]]:
+    """Each table of tensors in what a file holds, under each choice of names, the plainest first."""
+    for table, entry in _tables(content, (), 0):
+        found = [f"the weights are the file's entry {entry!r}"] if entry else []
+        named: list[tuple[dict[str, Tensor], tuple[str, ...]]] = [(table, ())]
+        seen = {frozenset(table)}
+        for state, prefixes in named:
+            said: list[str] = (
+                [f"the prefix {''.join(prefixes)!r} of the names was left out"] if prefixes else []
+            )
+            yield state, (*found, *said)
+            for prefix in _PREFIXES if len(prefixes) < _DEEPEST else ():
+                shorter = {name.removeprefix(prefix): tensor for name, tensor in state.items()}
+                # two names that became one would lose a tensor without a word
+                if len(shorter) == len(state) and frozenset(shorter) not in seen:
+                    seen.add(frozenset(shorter))
+                    named.append((shorter, (*prefixes, prefix)))
+
+
+def _tables(
+    content: Any, path: tuple[str, ...], depth: int
+) -> Iterator[tuple[dict[str, Tensor], str]]:
+    if not isinstance(content, Mapping):
         return
     tensors = {
         name: value
@@ -153,72 +249,97 @@ def _state_dicts(
         if isinstance(name, str) and isinstance(value, Tensor)
     }
     if tensors:
-        yield key, tensors
-    for name in _CONTAINERS:
-        if name in content:
-            yield from _state_dicts(content[name], f"{key}.{name}" if key else name, depth + 1)
+        yield tensors, ".".join(path)
+    if depth < _DEEPEST:
+        for name in _CONTAINERS:
+            if name in content:
+                yield from _tables(content[name], (*path, name), depth + 1)
 
 
-def _prefixes(tensors: Mapping[str, Tensor]) -> Iterator[str]:
-    """What can be taken from the front of all names: nothing, or what wrappers put there, combined."""
-    prefix = ""
-    yield prefix
-    for _ in range(_DEEPEST):
-        more = next(
-            (each for each in _PREFIXES if all(name.startswith(prefix + each) for name in tensors)),
-            None,
-        )
-        if more is None:
-            return
-        prefix += more
-        yield prefix
-
-
-def _renamed(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    return {name[len(prefix) :]: tensor for name, tensor in tensors.items()}
-
-
-def _score(own: Mapping[str, Tensor], tensors: Mapping[str, Tensor]) -> tuple[int, int]:
-    fitting = sum(name in own and tensors[name].shape == own[name].shape for name in tensors)
-    return fitting, -len(tensors)
-
-
-def _differences(own: Mapping[str, Tensor], tensors: Mapping[str, Tensor]) -> str:
-    """What is missing, unexpected, or of another shape; "" where all is as it has to be."""
-    shapes = [
-        f"{name} is {_shape(tensors[name])}, not {_shape(own[name])}"
-        for name in own
-        if name in tensors and tensors[name].shape != own[name].shape
+def _compare(wanted: Mapping[str, Any], state: dict[str, Tensor], way: tuple[str, ...]) -> _Match:
+    fitting: list[str] = []
+    unequal: list[str] = []
+    for name in state.keys() & wanted.keys():
+        (fitting if _fits(wanted[name], state[name]) else unequal).append(name)
+    given = {id(wanted[name]) for name in fitting}
+    missing = [
+        name
+        for name, tensor in wanted.items()
+        # a tensor with two names is written once by safetensors
+        if name not in state and id(tensor) not in given and not name.endswith(_COUNTER)
     ]
-    return "; ".join(
-        f"{word} {len(items)} ({', '.join(items[:_SHOWN])}{', ...' if len(items) > _SHOWN else ''})"
-        for word, items in (
-            ("missing", [name for name in own if name not in tensors]),
-            ("unexpected", [name for name in tensors if name not in own]),
-            ("of another shape", shapes),
+    unexpected = [name for name in state if name not in wanted]
+    order = {name: index for index, name in enumerate(wanted)}
+    fitting.sort(key=order.__getitem__)
+    unequal.sort(key=order.__getitem__)
+    described = [
+        f"{name} {_shape(state[name])} for the model's {_shape(wanted[name])}" for name in unequal
+    ]
+    return _Match(state, way, fitting, missing, unexpected, described)
+
+
+def _fits(wanted: Any, given: Tensor) -> bool:
+    """Whether a tensor can be copied without loss of more than precision."""
+    if not isinstance(wanted, Tensor) or given.layout != torch.strided or given.is_quantized:
+        return False
+    if given.is_complex() != wanted.is_complex():
+        return False
+    if given.is_floating_point() != wanted.is_floating_point():
+        return False
+    return is_lazy(wanted) or given.shape == wanted.shape
+
+
+def _mismatch(path: Path, match: _Match, wanted: Mapping[str, Any]) -> str:
+    """Why a file is not this model's, in names and counts, and what to do."""
+    shard = (
+        f" {path.name} looks like one part of several, which cnnvis does not join."
+        if _SHARD.search(path.name)
+        else ""
+    )
+    if not match.carries:
+        step = "Nothing was loaded: give the model that the file was saved from."
+    else:
+        step = (
+            "Nothing was loaded: give the model that the file was saved from, or --partial "
+            "(partial=True) to load what fits and leave the rest as it is."
         )
-        if items
+    return (
+        f"{path} does not fit the model: {len(match.fitting)} of the model's {len(wanted)} tensors are in "
+        f"it with the right shape; {_differences(match)}.{shard} {step}"
     )
 
 
-def _is_tensor(value: Any) -> bool:
-    return isinstance(value, Tensor)
+def _differences(match: _Match) -> str:
+    kinds = (
+        ("missing in the file", match.missing),
+        ("unknown to the model", match.unexpected),
+        ("of another shape or kind of number", match.unequal),
+    )
+    return "; ".join(f"{len(names)} {what}: {_listed(names)}" for what, names in kinds if names)
 
 
-def _shape(tensor: Tensor) -> str:
-    return "x".join(map(str, tensor.shape)) or "one number"
+def _listed(names: list[str]) -> str:
+    rest = len(names) - _SHOWN
+    shown = [name if len(name) <= 120 else f"{name[:117]}..." for name in names[:_SHOWN]]
+    return ", ".join(shown) + (f" and {rest} more" if rest > 0 else "")
 
 
-def _described(content: Any) -> str:
+def _shape(tensor: Any) -> str:
+    if not isinstance(tensor, Tensor) or is_lazy(tensor):
+        return type(tensor).__name__
+    kind = str(tensor.dtype).removeprefix("torch.")
+    return f"{kind}[{', '.join(map(str, tensor.shape))}]"
+
+
+def _said(content: Any) -> str:
     if isinstance(content, Mapping):
-        names = ", ".join(repr(str(name)[:40]) for name in list(content)[:_SHOWN])
-        return f"a dict of {len(content)} ({names})" if content else "an empty dict"
+        entries = [str(name) for name in content]
+        return f"the entries {_listed(entries)}" if entries else "an empty table"
     return f"a {type(content).__name__}"
 
 
-def _first_line(error: Exception) -> str:
-    text = str(error).strip().partition("\n")[0].strip().rstrip(".")
-    return f"{type(error).__name__}: {text[:200]}" if text else type(error).__name__
+def _finite(tensor: Tensor) -> bool:
+    return not tensor.is_floating_point() or bool(tensor.isfinite().all())
 
 
 def _version() -> tuple[int, int]:

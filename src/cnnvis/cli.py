@@ -1,31 +1,34 @@
-"""The command line: `cnnvis demo`, `cnnvis report`, `cnnvis layers`."""
+"""The command line: `cnnvis demo`, `cnnvis report`, `cnnvis layers`.
+
+What takes a second to import is imported where it is used, so that `--help` is answered at once.
+"""
 
 from __future__ import annotations
 
 import argparse
 import contextlib
 import json
+import os
 import sys
 import tempfile
 import webbrowser
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cnnvis._version import __version__
-from cnnvis.capture import ForwardError
-from cnnvis.checkpoint import CheckpointError
-from cnnvis.describe import describe, describe_layer, image_count
-from cnnvis.frame import VIEWS
-from cnnvis.inspection import Inspection, inspect
-from cnnvis.layers import find_layers
 from cnnvis.progress import Say, said_in_a_line
-from cnnvis.specify import DEFAULT, Specified, SpecifyError, specified
+
+if TYPE_CHECKING:
+    from cnnvis.inspection import Inspection
+    from cnnvis.specify import Specified
 
 _CODES = {"model": 3, "weights": 4, "image": 5, "output": 6, "interrupted": 130}
 _EPILOG = """exit codes: 0 done; 2 a wrong command line; 3 the model cannot be had; 4 its weights cannot be
 loaded; 5 the image cannot be read, or the model does not take it; 6 the report cannot be written;
 130 interrupted; 1 anything else"""
+
+_VIEWS = ("feature_maps", "filters")  # those of frame.py, which imports torch
 
 _MODEL_HELP = (
     "torchvision:NAME, timm:NAME, package.module:function (which is imported and called), or sample"
@@ -44,7 +47,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         code: int = options.run(options)
+        sys.stdout.flush()
         return code
+    except BrokenPipeError:
+        # the reader (`| head`) has had enough; Python's own flush at exit must not say it again
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     except KeyboardInterrupt:
         if options.debug:
             raise
@@ -68,7 +76,7 @@ class _Failure(Exception):
 
 
 def _failed(kind: str, text: str) -> int:
-    print(f"cnnvis: {text}", file=sys.stderr)
+    print(f"cnnvis: {_plain(text)}", file=sys.stderr)
     return _CODES.get(kind, 1)
 
 
@@ -96,7 +104,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     report.add_argument("-o", "--output", type=Path, default=Path("report.html"), metavar="FILE")
     report.add_argument("--layers", nargs="+", metavar="NAME", help="only these layers")
-    report.add_argument("--views", nargs="+", choices=VIEWS, default=list(VIEWS))
+    report.add_argument("--views", nargs="+", choices=_VIEWS, default=list(_VIEWS))
     report.add_argument("--max-mb", type=float, default=10, help="most that a page weighs (10)")
     report.add_argument(
         "--no-image", action="store_true", help="leave out the picture of the input"
@@ -126,26 +134,40 @@ def _add_model(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--model", required=True, help=_MODEL_HELP)
     parser.add_argument(
         "--weights",
-        help=f"{DEFAULT}: those that torchvision or timm offer; or a file of safetensors or of "
+        help="DEFAULT: those that torchvision or timm offer; or a file of safetensors or of "
         "torch.save, of which no code is run",
+    )
+    parser.add_argument(
+        "--partial",
+        action="store_true",
+        help="load what fits of a file that does not fit whole, which is an error without",
     )
 
 
 def _demo(options: argparse.Namespace) -> int:
     from cnnvis import samples
+    from cnnvis.inspection import inspect
 
     output = options.output or Path(tempfile.mkdtemp(prefix="cnnvis-")) / "demo.html"
     with _progress(options) as progress:
         look = inspect(samples.model(), samples.image(), labels=samples.labels(), progress=progress)
     _write(look, output, options, title="A small network looks at a cat")
     if not options.no_open:
-        webbrowser.open(output.resolve().as_uri())
+        _open(output, options)
     return 0
 
 
 def _report(options: argparse.Namespace) -> int:
-    if not options.output.parent.is_dir():  # before a model is fetched for nothing
+    # before a model is fetched for nothing
+    if not options.output.parent.is_dir():
         raise _Failure("output", f"there is no folder {options.output.parent}; make it first")
+    if options.output.is_dir():
+        raise _Failure("output", f"{options.output} is a folder; give the name of a file in it")
+    for path in options.image:
+        if not Path(path).exists():
+            raise _Failure("image", f"there is no file {path}; give the path of a picture")
+    from cnnvis.describe import image_count
+
     found = _model(options)
     look = _look(found, options.image, options)
     count = image_count(look)
@@ -168,11 +190,19 @@ def _report(options: argparse.Namespace) -> int:
         except KeyError as error:
             raise _Failure("model", str(error.args[0])) from error
         if options.open:
-            webbrowser.open(output.resolve().as_uri())
+            _open(output, options)
     return 0
 
 
+def _open(page: Path, options: argparse.Namespace) -> None:
+    if not webbrowser.open(page.resolve().as_uri()):
+        _say(options, f"no browser could be started; open {page} in any")
+
+
 def _layers(options: argparse.Namespace) -> int:
+    from cnnvis.describe import describe, describe_layer
+    from cnnvis.layers import find_layers
+
     found = _model(options)
     if options.image is not None:
         look = _look(found, [options.image], options, layers="all" if options.all else None)
@@ -193,12 +223,14 @@ def _layers(options: argparse.Namespace) -> int:
 
 
 def _model(options: argparse.Namespace) -> Specified:
+    from cnnvis.checkpoint import CheckpointError
+    from cnnvis.specify import SpecifyError, specified
+
     def say(text: str) -> None:
-        if not options.quiet:
-            print(f"cnnvis: {text}", file=sys.stderr)
+        _say(options, text)
 
     try:
-        return specified(options.model, options.weights, say)
+        return specified(options.model, options.weights, say, partial=options.partial)
     except SpecifyError as error:
         raise _Failure("model", str(error)) from error
     except CheckpointError as error:
@@ -210,6 +242,9 @@ def _model(options: argparse.Namespace) -> Specified:
 def _look(
     found: Specified, images: Sequence[str], options: argparse.Namespace, layers: Any = None
 ) -> Inspection:
+    from cnnvis.capture import ForwardError
+    from cnnvis.inspection import inspect
+
     try:
         with _progress(options) as progress:
             return inspect(
@@ -225,13 +260,22 @@ def _look(
 
 
 def _write(look: Inspection, output: Path, options: argparse.Namespace, **more: Any) -> None:
+    _say(options, f"writing {output}")  # takes seconds for a large model
     try:
         look.save_html(output, **more)
     except (OSError, ValueError) as error:
         raise _Failure("output", str(error)) from error
+    _say(options, f"{output} ({output.stat().st_size / 1e6:.1f} MB); open it in any browser")
+
+
+def _say(options: argparse.Namespace, text: str) -> None:
     if not options.quiet:
-        size = output.stat().st_size / 1e6
-        print(f"cnnvis: {output} ({size:.1f} MB); open it in any browser", file=sys.stderr)
+        print(f"cnnvis: {_plain(text)}", file=sys.stderr, flush=True)
+
+
+def _plain(text: str) -> str:
+    """Text of one line that cannot move a terminal's cursor or change its colors."""
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in " ".join(text.split()))
 
 
 @contextlib.contextmanager
@@ -252,7 +296,7 @@ def _table(rows: Sequence[dict[str, Any]]) -> str:
     for row in rows:
         kernel = "x".join(map(str, row["kernel_size"] or ()))
         channels = f"{_known(row['in_channels'])} -> {_known(row['out_channels'])}"
-        line = [row["name"], row["type"], kernel, channels, f"{row['parameters']:,}"]
+        line = [_plain(row["name"]), row["type"], kernel, channels, f"{row['parameters']:,}"]
         if ran:
             shapes = row["output_shapes"]
             line.append("x".join(map(str, shapes[0])) if shapes else "never ran")

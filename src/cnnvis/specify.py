@@ -11,7 +11,8 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from cnnvis import checkpoint, samples
+from cnnvis import samples
+from cnnvis.checkpoint import load_weights
 
 DEFAULT = "DEFAULT"
 """The weights that a library offers for a model, fetched by it."""
@@ -38,15 +39,16 @@ class Specified:
     labels: Sequence[str] | None = None
 
 
-def specified(name: str, weights: str | None, say: Say) -> Specified:
+def specified(name: str, weights: str | None, say: Say, *, partial: bool = False) -> Specified:
     """The model of a name.
 
     Args:
         name: "sample", "torchvision:NAME", "timm:NAME", or "package.module:function", which is
             imported, from the current folder too, and called without arguments.
         weights: `DEFAULT`: those that the library offers, which it may fetch. A path: see
-            `checkpoint.load`. None: random ones, or what the function gave.
+            `load_weights`. None: random ones, or what the function gave.
         say: Told what is done that a person should know of.
+        partial: Whether a file that does not fit whole is loaded as far as it fits.
 
     Raises:
         SpecifyError: There is no such model, or its weights could not be had.
@@ -74,8 +76,10 @@ def specified(name: str, weights: str | None, say: Say) -> Specified:
         say(f"importing {source} and calling {rest}(): this runs its code")
         found = Specified(_called(source, rest))
     if weights is not None and not offered:
-        loaded = checkpoint.load(found.model, Path(weights))
-        say(f"loaded {loaded} of {weights}")
+        loaded = load_weights(found.model, Path(weights), partial=partial)
+        say(f"loaded {loaded.count} tensors of {weights}")
+        for remark in loaded.remarks:
+            say(remark)
     elif weights is None and source in ("torchvision", "timm"):
         say(f"{name} has random weights; --weights {DEFAULT} takes those that it was trained to")
     found.model.eval()

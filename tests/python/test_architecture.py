@@ -210,3 +210,10 @@ def test_typescript_keeps_pythons_names_and_the_dom_where_they_belong(path: Path
     if path.stem in PURE:
         assert not re.search(r"\b(document|window|HTMLElement|getContext)\b", text)
     assert "innerHTML" not in text
+
+
+def test_the_function_capture_goes_before_the_file_of_that_name() -> None:
+    code = "import cnnvis.capture, cnnvis; from cnnvis import capture; print(callable(capture), dir(cnnvis))"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout.startswith("True")
+    assert "CNNVisWidget" in run.stdout

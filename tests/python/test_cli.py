@@ -21,7 +21,7 @@ import torchvision
 from PIL import Image
 from torch import nn
 
-from cnnvis import cli, inspect, samples
+from cnnvis import inspect, samples
 from cnnvis.cli import main
 from cnnvis.frame import unpack
 from cnnvis.report import save_html
@@ -103,7 +103,10 @@ def test_weights_of_a_file_are_those_that_are_shown(
     torch.save({"state_dict": nn.DataParallel(model).state_dict()}, folder / "w.pt")
     arguments = ["--model", "torchvision:squeezenet1_1", "--weights", "w.pt"]
     assert main(["report", *arguments, "--image", "cat.jpg", "-o", "a.html"]) == 0
-    assert "loaded 52 tensors from 'state_dict', without 'module.'" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "loaded 52 tensors of w.pt" in said
+    assert "the weights are the file's entry 'state_dict'" in said
+    assert "the prefix 'module.' of the names was left out" in said
     look = inspect(model.eval(), "cat.jpg")
     save_html(look, folder / "b.html")
     shown, expected = (data(folder / name)["frames"] for name in ("a.html", "b.html"))
@@ -157,10 +160,15 @@ def test_layers_as_a_table_and_as_json(capsys: pytest.CaptureFixture[str], folde
         (["--model", "mine:broken"], 1, "ZeroDivisionError"),
         (["--model", "mine:net", "--weights", "DEFAULT"], 3, "those of torchvision and timm"),
         (["--model", "mine:net", "--weights", "none.pt"], 4, "No such file"),
-        (["--model", "mine:net", "--weights", "mine.py"], 4, "cannot be read as weights alone"),
-        (["--model", "mine:net", "--weights", "other.pt"], 4, "unexpected 1 (5)"),
+        (
+            ["--model", "mine:net", "--weights", "mine.py"],
+            4,
+            "is damaged, or holds more than tensors",
+        ),
+        (["--model", "mine:net", "--weights", "other.pt"], 4, "1 unknown to the model: 5"),
         (["--model", "mine:net", "--image", "mine.py"], 5, "mine.py"),
         (["--model", "mine:net", "--image", "gone.jpg"], 5, "gone.jpg"),
+        (["--model", "mine:net", "-o", "."], 6, ". is a folder; give the name of a file"),
         (["--model", "mine:net", "-o", "no/folder.html"], 6, "there is no folder no; make it"),
         (["--model", "mine:net", "--max-mb", "0.01"], 6, "max_mb=0.01 is too small"),
         (["--model", "mine:net", "--layers", "7"], 3, "layer '7' is not one of"),
@@ -203,7 +211,7 @@ def test_an_interrupt_ends_it_with_its_own_code(
     def interrupted(*_: Any, **__: Any) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(cli, "inspect", interrupted)
+    monkeypatch.setattr(samples, "model", interrupted)
     assert main(["demo", "--no-open"]) == 130
     assert capsys.readouterr().err == "cnnvis: interrupted\n"
 
@@ -230,6 +238,56 @@ def test_it_is_run_as_a_module_and_as_a_program(folder: Path) -> None:
         assert [row["name"] for row in json.loads(done.stdout)] == ["0"]
         help_ = subprocess.run([*command, "--help"], capture_output=True, text=True, check=True)
         assert "exit codes: 0 done; 2 a wrong command line" in help_.stdout
+
+
+def test_a_part_of_the_weights_is_taken_when_it_is_asked_for(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    torch.save({"0.weight": torch.ones(4, 3, 3, 3)}, folder / "part.pt")
+    command = ["report", "--model", "mine:net", "--weights", "part.pt", "--image", "cat.jpg"]
+    assert main(command) == 4
+    assert "--partial" in capsys.readouterr().err
+    assert main([*command, "--partial"]) == 0
+    assert "only 1 of 4 tensors were loaded" in capsys.readouterr().err
+
+
+def test_names_cannot_move_the_cursor_of_a_terminal(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "mine.py").write_text(
+        "from torch import nn\n"
+        "def net(): return nn.ModuleDict({'a\\x1b[2J\\nb': nn.Conv2d(3, 4, 3)})\n"
+    )
+    assert main(["layers", "--quiet", "--model", "mine:net"]) == 0
+    out = capsys.readouterr().out
+    assert "\x1b" not in out
+    assert len(out.splitlines()) == 3
+
+
+def test_help_is_answered_without_torch() -> None:
+    code = (
+        "import sys; from cnnvis.cli import main\n"
+        "try: main(['--help'])\n"
+        "finally: print([m for m in ('torch', 'numpy', 'PIL') if m in sys.modules])"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout.splitlines()[-1] == "[]"
+
+
+def test_a_reader_that_has_had_enough_is_no_error(folder: Path) -> None:
+    command = f"{shlex.quote(sys.executable)} -m cnnvis layers --model torchvision:resnet152 --json"
+    run = subprocess.run(
+        ["sh", "-c", f"{command} | head -n 1"], capture_output=True, text=True, check=True
+    )
+    assert run.stdout == "[\n"
+    assert "Traceback" not in run.stderr
+    assert "BrokenPipe" not in run.stderr
+
+
+def test_the_names_of_views_are_those_of_frames() -> None:
+    from cnnvis import cli, frame
+
+    assert cli._VIEWS == frame.VIEWS
 
 
 def test_the_commands_of_the_readme(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
