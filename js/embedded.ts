@@ -1,43 +1,53 @@
 import { FILTERS, type FrameKey, keyOf } from "./frame.js";
 import { type Arrival, arrivalOf, type Source } from "./source.js";
-import { type Choice, pythonName, readTraits, type Synced } from "./wire.js";
+import { type Choice, pythonName, readTrait, readTraits, type Synced } from "./wire.js";
+
+/** What changes with the image of the batch, beside its maps; `overview` is base64 of the frame of mean maps. */
+interface Seen {
+  readonly seen: unknown;
+  readonly picture: string;
+  readonly overview: string;
+}
 
 /**
- * What a report page holds, of one image of the batch; `frames` maps "<index of the layer>/<view>/<call>" to base64
- * of gzipped frames.
+ * What a report page holds, of some images of the batch by their index; `frames` maps
+ * "<index of the layer>/<view>/<call>/<image>" to base64 of gzipped frames.
  */
 export interface Embedded {
   readonly metadata: unknown;
-  readonly seen: unknown;
-  readonly picture: string;
-  /** Base64 of the frame of mean maps; a page of an older version has none. */
-  readonly overview?: string;
+  readonly thumbnails: string;
+  readonly images: Record<string, Seen>;
   readonly state: Record<string, unknown>;
   readonly frames: Record<string, string>;
 }
 
 /** A source that has all it will ever have: a report, frozen from one look at a model. */
-export function embeddedSource({ metadata, seen, picture, overview, state, frames }: Embedded): Source {
-  const values: Record<string, unknown> = {
-    ...state,
-    metadata,
-    seen,
-    picture,
-    overview: bytesOf(overview ?? ""),
-    problem: "",
-  };
+export function embeddedSource({ metadata, thumbnails, images, state, frames }: Embedded): Source {
+  const values: Record<string, unknown> = { ...state, metadata, thumbnails, problem: "" };
+
+  /** What the model saw and said of an image becomes what is shown. */
+  function show(image: number): Partial<Synced> {
+    if (!Object.hasOwn(images, image)) return {};
+    const { seen, picture, overview } = images[image];
+    Object.assign(values, { seen, picture, overview: bytesOf(overview) });
+    return {
+      seen: readTrait("seen", seen),
+      picture: readTrait("picture", picture),
+      overview: readTrait("overview", values.overview),
+    };
+  }
+
+  show(Number(state.batch_index));
   const changeListeners = new Set<(patch: Partial<Synced>) => void>();
   const frameListeners = new Set<(arrival: Arrival) => void>();
 
   const read = () => readTraits((name) => values[name]);
-  const opened = read();
-  const indices = new Map(opened.metadata.layers.map(({ name }, index) => [name, index]));
+  const indices = new Map(read().metadata.layers.map(({ name }, index) => [name, index]));
   let asked = "";
 
-  const nameOf = ({ layer, view, call }: FrameKey) =>
-    `${indices.get(layer)}/${view}/${view === FILTERS ? 0 : call}`;
-  const holds = (key: FrameKey) =>
-    (key.view === FILTERS || key.image === opened.seen.image) && Object.hasOwn(frames, nameOf(key));
+  const nameOf = ({ layer, view, call, image }: FrameKey) =>
+    `${indices.get(layer)}/${view}/${view === FILTERS ? "0/0" : `${call}/${image}`}`;
+  const holds = (key: FrameKey) => Object.hasOwn(frames, nameOf(key));
 
   async function load(key: FrameKey): Promise<Arrival> {
     if (!holds(key)) return { failure: "This report does not hold this view of the layer.", absent: true };
@@ -54,7 +64,8 @@ export function embeddedSource({ metadata, seen, picture, overview, state, frame
     holds,
     choose(choice: Choice) {
       for (const [name, value] of Object.entries(choice)) values[pythonName(name)] = value;
-      for (const listener of changeListeners) listener(choice);
+      const patch = choice.batchIndex === undefined ? choice : { ...choice, ...show(choice.batchIndex) };
+      for (const listener of changeListeners) listener(patch);
     },
     onChange: (listener, signal) => add(changeListeners, listener, signal),
     want(key) {

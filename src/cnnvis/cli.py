@@ -100,7 +100,7 @@ def _parser() -> argparse.ArgumentParser:
         action="append",
         required=True,
         metavar="FILE",
-        help="several times: a page for each, -1, -2, ... in their names",
+        help="several times: the page has them all, to choose from",
     )
     report.add_argument("-o", "--output", type=Path, default=Path("report.html"), metavar="FILE")
     report.add_argument("--layers", nargs="+", metavar="NAME", help="only these layers")
@@ -170,27 +170,23 @@ def _report(options: argparse.Namespace) -> int:
 
     found = _model(options)
     look = _look(found, options.image, options)
-    count = image_count(look)
-    for index in range(count):
-        output = options.output
-        if count > 1:
-            output = output.with_stem(f"{output.stem}-{index + 1}")
-        try:
-            _write(
-                look,
-                output,
-                options,
-                title=options.title,
-                layers=options.layers,
-                views=options.views,
-                max_mb=options.max_mb,
-                image=not options.no_image,
-                state={"batch_index": index},
-            )
-        except KeyError as error:
-            raise _Failure("model", str(error.args[0])) from error
-        if options.open:
-            _open(output, options)
+    output = options.output
+    try:
+        _write(
+            look,
+            output,
+            options,
+            title=options.title,
+            layers=options.layers,
+            views=options.views,
+            max_mb=options.max_mb,
+            image=not options.no_image,
+            images=range(image_count(look)),
+        )
+    except KeyError as error:
+        raise _Failure("model", str(error.args[0])) from error
+    if options.open:
+        _open(output, options)
     return 0
 
 

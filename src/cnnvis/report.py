@@ -1,7 +1,7 @@
 """An `Inspection` as one HTML file: the same view, interactive, with no kernel and no network.
 
-The page holds the bundle, the metadata, and for one image of the batch a frame of each layer's
-filters and of each call's feature maps. Nothing in it comes from elsewhere, and a
+The page holds the bundle, the metadata, a frame of each layer's filters, and for each of some images
+of the batch a frame of each call's feature maps. Nothing in it comes from elsewhere, and a
 Content-Security-Policy in its head makes sure of that.
 """
 
@@ -12,12 +12,13 @@ import gzip
 import hashlib
 import html
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from cnnvis import bundle, files
-from cnnvis.describe import describe, image_count, picture, seen
+from cnnvis.describe import describe, image_count, picture, seen, thumbnails
 from cnnvis.frame import FEATURE_MAPS, VIEWS, clean
 from cnnvis.inspection import Inspection
 from cnnvis.overview import overview
@@ -26,6 +27,7 @@ _MEGABYTE = 10**6
 _LARGEST_FRAME = 4 << 20
 _SMALLEST_FRAME = 2048
 _SHRINK = 0.75
+_MOST_IMAGES = 8
 
 _PAGE = """<!doctype html>
 <html lang="en">
@@ -54,6 +56,7 @@ def save_html(
     views: Sequence[str] = VIEWS,
     max_mb: float = 10,
     image: bool = True,
+    images: Sequence[int] | None = None,
     title: str | None = None,
     state: Mapping[str, Any] | None = None,
 ) -> Path:
@@ -66,6 +69,7 @@ def save_html(
         views: Which of "feature_maps" and "filters".
         max_mb: Most that the page may weigh.
         image: Whether the picture of the input is in it.
+        images: Which images of the batch.
         title: Of the page.
         state: How the view opens.
 
@@ -83,6 +87,7 @@ def save_html(
         views=views,
         max_mb=max_mb,
         image=image,
+        images=images,
         title=title,
         state=state,
     )
@@ -96,6 +101,7 @@ def to_html(
     views: Sequence[str] = VIEWS,
     max_mb: float = 10,
     image: bool = True,
+    images: Sequence[int] | None = None,
     title: str | None = None,
     state: Mapping[str, Any] | None = None,
 ) -> str:
@@ -107,16 +113,18 @@ def to_html(
         views: Which of "feature_maps" and "filters" are in it; the view says what is missing.
         max_mb: Most that the page may weigh, in units of 10**6 bytes. All layers stay in it: where
             the whole does not fit, large frames are first averaged down, then lose their weakest
-            channels, and at last the later calls of layers that ran often stay out; the view says
-            all of it.
-        image: Whether the picture of the input is in it. Maps show much of it all the same.
+            channels, and at last the later calls of layers that ran often stay out, then images
+            that the page does not open on; the view says all of it.
+        image: Whether pictures of the input are in it. Maps show much of it all the same.
+        images: Which images of the batch are in it; None: all where there are at most 8, else the one
+            that the page opens on.
         title: Of the page; None: the model's class name.
         state: How the view opens: layer, view, call, batch_index, channels, colormap, scale, sort,
-            theme. The page holds the image of that batch_index alone.
+            theme.
 
     Raises:
         ValueError: The page does not fit max_mb even so, the batch has no such image, or views holds
-            another name, or none.
+            another name, or none, or images holds none.
         KeyError: No layer has one of the names.
     """
     if not views or not set(views) <= set(VIEWS):
@@ -128,24 +136,56 @@ def to_html(
         opening["layer"] = clean(inspection.first.name)
     if opening["view"] not in views:
         opening["view"] = views[0]
-    index = opening.get("batch_index", 0)
-    count = image_count(inspection)
-    if not 0 <= index < count:
-        raise ValueError(
-            f"batch_index must be 0 to {count - 1}, one of the images that were looked at, got {index}"
-        )
-    shown = picture(inspection, index) if image else b""
+    shown = _images(opening, images, image_count(inspection))
+    opening["batch_index"] = shown[0]
     content = {
         "metadata": describe(inspection),
-        "seen": seen(inspection, index),
-        "picture": f"data:image/png;base64,{_base64(shown)}" if shown else "",
-        "overview": _base64(overview(inspection, index)),
+        "thumbnails": _url("jpeg", thumbnails(inspection)) if image and len(shown) > 1 else "",
         "state": opening,
     }
     title = clean(title if title is not None else f"{type(inspection.model).__name__} in cnnvis")
-    empty = len(_page(title, {**content, "frames": {}}).encode())
+    seen_by_image = {index: _seen(inspection, index, image) for index in shown}
+    empty = len(_page(title, {**content, "images": {}, "frames": {}}).encode())
     room = int(max_mb * _MEGABYTE) - empty
-    return _page(title, {**content, "frames": _frames(inspection, index, views, room, max_mb)})
+    beside = {index: len(_json({index: told})) for index, told in seen_by_image.items()}
+    frames = _frames(inspection, beside, views, room, max_mb)
+    kept = {shown[0], *(part.image for part in frames if part.view == FEATURE_MAPS)}
+    if FEATURE_MAPS not in views:
+        kept = set(shown)
+    return _page(
+        title,
+        {
+            **content,
+            "images": {index: told for index, told in seen_by_image.items() if index in kept},
+            "frames": {part.key: frame for part, frame in frames.items()},
+        },
+    )
+
+
+def _images(opening: Mapping[str, Any], images: Sequence[int] | None, count: int) -> list[int]:
+    """The images that a page holds, the one that it opens on first."""
+    first = opening.get("batch_index", images[0] if images else 0)
+    if images is None:
+        images = range(count) if count <= _MOST_IMAGES else [first]
+    elif not images:
+        raise ValueError("images takes at least one index of an image of the batch, got none")
+    for name, index in (("batch_index", first), *(("images", each) for each in images)):
+        if not 0 <= index < count:
+            raise ValueError(
+                f"{name} must be 0 to {count - 1}, one of the images that were looked at, got {index}"
+            )
+    if first not in images:
+        first = images[0]
+    return list(dict.fromkeys([first, *images]))
+
+
+def _seen(inspection: Inspection, index: int, with_picture: bool) -> dict[str, Any]:
+    """What changes with the image of the batch, beside its maps."""
+    return {
+        "seen": seen(inspection, index),
+        "picture": _url("png", picture(inspection, index)) if with_picture else "",
+        "overview": _base64(overview(inspection, index)),
+    }
 
 
 def framed(page: str, height: int) -> str:
@@ -160,36 +200,63 @@ def framed(page: str, height: int) -> str:
     return f'<iframe sandbox="allow-scripts" style="{style}" srcdoc="{inner}"></iframe>'
 
 
+@dataclass(frozen=True)
+class _Part:
+    """One frame of a page: of a layer by its index, in a view."""
+
+    layer: int
+    name: str
+    view: str
+    call: int = 0
+    image: int = 0
+
+    @property
+    def key(self) -> str:
+        return f"{self.layer}/{self.view}/{self.call}/{self.image}"
+
+
 def _frames(
-    inspection: Inspection, image: int, views: Sequence[str], room: int, max_mb: float
-) -> dict[str, str]:
-    """One compressed frame for each call of each layer, and its filters, within room bytes."""
+    inspection: Inspection,
+    images: Mapping[int, int],
+    views: Sequence[str],
+    room: int,
+    max_mb: float,
+) -> dict[_Part, str]:
+    """One compressed frame for each layer's filters, and for each call's maps, within room bytes.
+
+    Args:
+        inspection: What is shown.
+        images: Those of the batch, with the bytes that each takes beside its maps.
+        views: What is shown of each layer.
+        room: Bytes for all of it.
+        max_mb: What was asked for, to be named in an error.
+    """
+    parts = list(_parts(inspection, list(images), views))
     limit = _LARGEST_FRAME
-    frames: dict[str, str] = {}
-    raw: dict[str, int] = {}
+    frames: dict[_Part, str] = {}
+    raw: dict[_Part, int] = {}
     while True:
-        for key, name, view, call in _pictures(inspection, views):
-            if key in raw and raw[key] <= limit:
+        for part in parts:
+            if part in raw and raw[part] <= limit:
                 continue
             try:
-                frame = inspection.frame(name, view, call, image=image, max_bytes=limit, cut=True)
+                frame = inspection.frame(
+                    part.name, part.view, part.call, image=part.image, max_bytes=limit, cut=True
+                )
             except ValueError:  # nothing to show in this view: no weights, or it never ran
                 continue
-            raw[key] = len(frame)
-            frames[key] = _base64(gzip.compress(frame, 6, mtime=0))
-        weight = sum(map(_weight, frames.items()))
+            raw[part] = len(frame)
+            frames[part] = _base64(gzip.compress(frame, 6, mtime=0))
+        weight = sum(map(_weight, frames.items())) + sum(images.values())
         if weight <= room:
             return frames
         if limit <= _SMALLEST_FRAME:
             break
         limit = max(_SMALLEST_FRAME, int(limit * max(0.1, min(_SHRINK, room / weight))))
-    # what ran very often: the first call of every layer stays, the latest calls go first
-    for key in sorted(frames, key=_call, reverse=True):
-        if weight <= room or _call(key) == 0:
-            break
-        weight -= _weight((key, frames.pop(key)))
-    if weight <= room:
-        return frames
+    for group, beside in _dispensable(frames, images):
+        weight -= beside + sum(_weight((part, frames.pop(part))) for part in group)
+        if weight <= room:
+            return frames
     need = (weight - room) / _MEGABYTE + max_mb
     raise ValueError(
         f"max_mb={max_mb} is too small for a report of {len(inspection.layers)} layers, "
@@ -197,22 +264,40 @@ def _frames(
     )
 
 
-def _pictures(inspection: Inspection, views: Sequence[str]) -> Iterator[tuple[str, str, str, int]]:
-    """All that a page can show, as (key, layer, view, call); filters are the same for every call."""
+def _parts(inspection: Inspection, images: Sequence[int], views: Sequence[str]) -> Iterator[_Part]:
+    """All that a page can show; filters are the same for every call and image."""
     for index, run in enumerate(inspection.layers):
         for view in views:
-            for call in range(run.calls if view == FEATURE_MAPS else 1):
-                yield f"{index}/{view}/{call}", run.name, view, call
+            if view != FEATURE_MAPS:
+                yield _Part(index, run.name, view)
+                continue
+            for image in images:
+                for call in range(run.calls):
+                    yield _Part(index, run.name, view, call, image)
 
 
-def _weight(entry: tuple[str, str]) -> int:
+def _dispensable(
+    parts: Iterable[_Part], images: Mapping[int, int]
+) -> Iterator[tuple[list[_Part], int]]:
+    """What may stay out of a page, in that order: late calls one by one, then an image at a time.
+
+    Yields:
+        Frames that go together, and the bytes that go with them.
+    """
+    parts = list(parts)
+    maps = [part for part in parts if part.view == FEATURE_MAPS]
+    for part in sorted((part for part in maps if part.call), key=lambda part: -part.call):
+        yield [part], 0
+    for image in reversed(list(images)[1:]):
+        group = [part for part in maps if part.image == image and not part.call]
+        if group:
+            yield group, images[image]
+
+
+def _weight(entry: tuple[_Part, str]) -> int:
     """Bytes of a frame in the page, with its key."""
-    key, frame = entry
-    return len(key) + len(frame) + 6
-
-
-def _call(key: str) -> int:
-    return int(key.rpartition("/")[2])
+    part, frame = entry
+    return len(part.key) + len(frame) + 6
 
 
 def _page(title: str, content: Mapping[str, Any]) -> str:
@@ -229,9 +314,13 @@ def _page(title: str, content: Mapping[str, Any]) -> str:
         title=html.escape(title),
         style=style,
         noscript=noscript,
-        content=_escape(json.dumps(content, allow_nan=False, separators=(",", ":"))),
+        content=_json(content),
         script=script,
     )
+
+
+def _json(content: Any) -> str:
+    return _escape(json.dumps(content, allow_nan=False, separators=(",", ":")))
 
 
 def _escape(text: str) -> str:
@@ -243,6 +332,11 @@ def _escape(text: str) -> str:
 
 def _hash(text: str) -> str:
     return f"'sha256-{_base64(hashlib.sha256(text.encode()).digest())}'"
+
+
+def _url(kind: str, picture: bytes) -> str:
+    """A picture as the address of itself; empty where there is none."""
+    return f"data:image/{kind};base64,{_base64(picture)}" if picture else ""
 
 
 def _base64(content: bytes) -> str:

@@ -210,7 +210,7 @@ def test_a_report_has_all_calls_of_the_image_it_was_made_for(page: Page, tmp_pat
         for _ in range(3):
             outputs.append(model.conv(outputs[-1]))
     path = tmp_path / "shared.html"
-    save_html(inspect(model, x), path, state={"batch_index": 1})
+    save_html(inspect(model, x), path, images=[1])
     page.goto(path.as_uri())
     view = View(page)
     for call in (0, 1, 2):
@@ -220,6 +220,26 @@ def test_a_report_has_all_calls_of_the_image_it_was_made_for(page: Page, tmp_pat
     expect(view.root).to_contain_text("Image 2 of 3")
     expect(view.root.get_by_label("Which image")).to_be_hidden()
     expect(view.root.locator(".cnnvis-thumbnail")).to_have_count(0)
+
+
+def test_a_report_has_the_images_of_its_batch_to_pick(page: Page, tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    model, x = TwoConvs(), image_tensor(24, batch=3)
+    with torch.no_grad():
+        output = model.first(x)
+    page.goto(inspect(model, x).save_html(tmp_path / "batch.html").as_uri())
+    view = View(page)
+    view.wait("first")
+    check_maps(view.samples(), output[0].numpy())
+    picture = view.root.locator(".cnnvis-input img").first.get_attribute("src")
+    view.root.get_by_role("radio", name="Image 3").click()
+    view.wait("first", image=2)
+    check_maps(view.samples(), output[2].numpy())
+    expect(view.root).to_contain_text("Image 3 of 3")
+    expect(view.root.locator(".cnnvis-input img").first).not_to_have_attribute("src", str(picture))
+    view.root.get_by_label("Previous image").click()
+    view.wait("first", image=1)
+    check_maps(view.samples(), output[1].numpy())
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -203,14 +203,19 @@ describe("a live source", () => {
 });
 
 describe("an embedded source", () => {
+  const seen = (image: number) => ({
+    seen: { image, predictions: [] },
+    picture: `data:image/png;base64,AAA${image}`,
+    overview: "",
+  });
   const embedded: Embedded = {
     metadata: { protocol: 1, generation: 1, layers: ["a", "__proto__"].map((name) => layerJson(name)) },
-    seen: { image: 0, predictions: [] },
-    picture: "data:image/png;base64,AAAA",
-    state: { layer: "a", view: FEATURE_MAPS },
+    thumbnails: "",
+    images: { 0: seen(0) },
+    state: { layer: "a", view: FEATURE_MAPS, batch_index: 0 },
     frames: {
-      [`0/${FEATURE_MAPS}/0`]: gzipSync(frameBytes("a")).toString("base64"),
-      [`1/${FEATURE_MAPS}/0`]: "damaged",
+      [`0/${FEATURE_MAPS}/0/0`]: gzipSync(frameBytes("a")).toString("base64"),
+      [`1/${FEATURE_MAPS}/0/0`]: "damaged",
     },
   };
   const arrivalAfter = (layer: string, view: typeof FEATURE_MAPS | typeof FILTERS) => {
@@ -231,15 +236,15 @@ describe("an embedded source", () => {
     expect(await arrivalAfter("__proto__", FEATURE_MAPS)).toMatchObject({ absent: false });
   });
 
-  it("holds the calls of one image, and filters whatever is picked", async () => {
+  it("holds the calls of its images, and filters whatever is picked", async () => {
     const source = embeddedSource({
       ...embedded,
-      seen: { image: 2, predictions: [] },
+      images: { 2: seen(2) },
       state: { ...embedded.state, batch_index: 2 },
       frames: {
-        [`0/${FEATURE_MAPS}/0`]: "x",
-        [`0/${FEATURE_MAPS}/1`]: "x",
-        [`0/${FILTERS}/0`]: gzipSync(frameBytes("a", { view: FILTERS })).toString("base64"),
+        [`0/${FEATURE_MAPS}/0/2`]: "x",
+        [`0/${FEATURE_MAPS}/1/2`]: "x",
+        [`0/${FILTERS}/0/0`]: gzipSync(frameBytes("a", { view: FILTERS })).toString("base64"),
       },
     });
     expect(source.read().batchIndex).toBe(2);
@@ -251,6 +256,24 @@ describe("an embedded source", () => {
     const arrival = new Promise<Arrival>((resolve) => source.onFrame(resolve, new AbortController().signal));
     source.want({ generation: 1, layer: "a", view: FILTERS, call: 7, image: 2 });
     expect(await arrival).toMatchObject({ frame: { view: FILTERS } });
+  });
+
+  it("tells with another image what the model saw and said of it", () => {
+    const source = embeddedSource({ ...embedded, images: { 0: seen(0), 3: seen(3) } });
+    const listener = vi.fn();
+    source.onChange(listener, new AbortController().signal);
+    expect(source.read()).toMatchObject({ batchIndex: 0, picture: seen(0).picture });
+    source.choose({ batchIndex: 3 });
+    expect(listener).toHaveBeenCalledExactlyOnceWith({
+      batchIndex: 3,
+      seen: seen(3).seen,
+      picture: seen(3).picture,
+      overview: null,
+    });
+    expect(source.read()).toMatchObject({ batchIndex: 3, picture: seen(3).picture });
+    // an image that it does not have changes nothing of what was said
+    source.choose({ batchIndex: 1 });
+    expect(source.read()).toMatchObject({ batchIndex: 1, seen: { image: 3 } });
   });
 
   it("tells of choices as a kernel would", () => {

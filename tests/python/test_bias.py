@@ -115,6 +115,6 @@ def test_a_report_holds_it(tmp_path: Path) -> None:
     content = re.search(r'id="cnnvis-data"[^>]*>(.*?)</script>', page, re.S)
     assert content is not None
     frames = json.loads(content[1])["frames"]
-    frame = unpack(gzip.decompress(base64.b64decode(frames[f"0/{FILTERS}/0"])))
+    frame = unpack(gzip.decompress(base64.b64decode(frames[f"0/{FILTERS}/0/0"])))
     assert frame.bias is not None
     assert frame.bias.tolist() == cast(Tensor, layer.bias).tolist()

@@ -69,12 +69,13 @@ def test_a_report_of_a_model_of_ones_own(folder: Path, capsys: pytest.CaptureFix
     assert content["metadata"]["input"]["shape"] == [1, 3, 224, 224]
 
 
-def test_several_images_are_a_page_each(folder: Path) -> None:
+def test_several_images_are_in_one_page(folder: Path) -> None:
     images = ["--image", "cat.jpg", "--image", "dog.png"]
     assert main(["report", "--quiet", "--model", "mine:ready", *images, "-o", "out.html"]) == 0
-    pictures = [data(folder / f"out-{i}.html")["picture"] for i in (1, 2)]
-    assert pictures[0] != pictures[1]
-    assert not (folder / "out.html").exists()
+    content = data(folder / "out.html")
+    assert [told["seen"]["image"] for told in content["images"].values()] == [0, 1]
+    assert len({told["picture"] for told in content["images"].values()}) == 2
+    assert {"0/feature_maps/0/0", "0/feature_maps/0/1"} < set(content["frames"])
 
 
 def test_what_is_asked_for_of_a_report_is_what_is_in_it(folder: Path) -> None:
@@ -90,8 +91,8 @@ def test_what_is_asked_for_of_a_report_is_what_is_in_it(folder: Path) -> None:
     arguments = ["report", "--quiet", "--model", "torchvision:resnet18", "--image", "dog.png"]
     assert main([*arguments, *options]) == 0
     content = data(folder / "report.html")
-    assert list(content["frames"]) == ["0/filters/0"]
-    assert content["picture"] == ""
+    assert list(content["frames"]) == ["0/filters/0/0"]
+    assert content["images"]["0"]["picture"] == ""
     assert "<title>One &lt;b&gt;</title>" in (folder / "report.html").read_text("utf-8")
 
 
@@ -307,4 +308,3 @@ def test_the_commands_of_the_readme(folder: Path, monkeypatch: pytest.MonkeyPatc
         # there may be no network
         assert main(shlex.split(command.replace("--weights DEFAULT ", ""))[1:]) == 0, command
     assert (folder / "report.html").exists()
-    assert (folder / "report-2.html").exists()

@@ -37,42 +37,92 @@ def test_every_layer_is_in_it_in_both_views_at_full_resolution() -> None:
     look = inspect(TwoConvs(), image_tensor())
     data = content(to_html(look))
     assert list(data["frames"]) == [
-        "0/feature_maps/0",
-        "0/filters/0",
-        "1/feature_maps/0",
-        "1/filters/0",
+        "0/feature_maps/0/0",
+        "0/filters/0/0",
+        "1/feature_maps/0/0",
+        "1/filters/0/0",
     ]
     for index, run in enumerate(look.layers):
         for view in ("feature_maps", "filters"):
-            kept, live = frame(data, f"{index}/{view}/0"), unpack(look.frame(run.name, view))
+            kept, live = frame(data, f"{index}/{view}/0/0"), unpack(look.frame(run.name, view))
             assert kept.factor == 1
             assert np.array_equal(kept.codes, live.codes)
             assert np.array_equal(kept.bounds, live.bounds)
-    assert data["state"] == {"layer": "first", "view": "feature_maps"}
+    assert data["state"] == {"layer": "first", "view": "feature_maps", "batch_index": 0}
 
 
 def test_every_call_of_one_image_is_in_it_and_filters_once() -> None:
     look = inspect(Shared(), image_tensor(batch=3))
-    data = content(to_html(look, state={"batch_index": 2, "call": 1}))
+    data = content(to_html(look, images=[2], state={"call": 1}))
     assert sorted(data["frames"]) == [
-        "0/feature_maps/0", "0/feature_maps/1", "0/feature_maps/2", "0/filters/0", "1/filters/0",
+        "0/feature_maps/0/2", "0/feature_maps/1/2", "0/feature_maps/2/2", "0/filters/0/0", "1/filters/0/0",
     ]  # fmt: skip
     for call in range(3):
-        kept = frame(data, f"0/feature_maps/{call}")
+        kept = frame(data, f"0/feature_maps/{call}/2")
         live = unpack(look.frame("conv", "feature_maps", call, image=2))
         assert (kept.key.call, kept.key.image) == (call, 2)
         assert np.array_equal(kept.codes, live.codes)
-    assert data["state"]["call"] == 1
-    assert data["seen"]["image"] == 2
-    others = [content(to_html(look, state={"batch_index": i}))["picture"] for i in range(3)]
-    assert data["picture"] == others[2]
-    assert len(set(others)) == 3
+    assert data["state"] == {
+        "layer": "conv",
+        "view": "feature_maps",
+        "call": 1,
+        "batch_index": 2,
+    }
+    assert list(data["images"]) == ["2"]
+    assert data["thumbnails"] == ""
+
+
+def test_all_images_of_a_small_batch_are_in_it() -> None:
+    look = inspect(TwoConvs(), image_tensor(batch=3))
+    data = content(to_html(look, state={"batch_index": 1}))
+    assert list(data["images"]) == ["1", "0", "2"]
+    assert [data["images"][str(i)]["seen"]["image"] for i in range(3)] == [0, 1, 2]
+    assert len({told["picture"] for told in data["images"].values()}) == 3
+    assert len({told["overview"] for told in data["images"].values()}) == 3
+    assert data["thumbnails"].startswith("data:image/jpeg;base64,")
+    for image in range(3):
+        kept = frame(data, f"1/feature_maps/0/{image}")
+        live = unpack(look.frame("second", image=image))
+        assert kept.key.image == image
+        assert np.array_equal(kept.codes, live.codes)
+    without = content(to_html(look, image=False))
+    assert {told["picture"] for told in without["images"].values()} == {""}
+    assert without["thumbnails"] == ""
+
+
+def test_of_a_large_batch_the_one_that_is_shown_is_in_it_or_those_asked_for() -> None:
+    look = inspect(TwoConvs(), image_tensor(batch=9))
+    assert list(content(to_html(look, state={"batch_index": 4}))["images"]) == ["4"]
+    assert list(content(to_html(look, images=range(9)))["images"]) == [str(i) for i in range(9)]
+    # it opens on one that is in it
+    data = content(to_html(look, images=[3, 5], state={"batch_index": 4}))
+    assert list(data["images"]) == ["3", "5"]
+    assert data["state"]["batch_index"] == 3
+
+
+def test_images_that_do_not_fit_stay_out_but_for_the_first() -> None:
+    torch.manual_seed(0)
+    look = inspect(nn.Sequential(nn.Conv2d(3, 512, 1)), image_tensor(64, batch=8))
+    full = content(to_html(look, max_mb=100, image=False))
+    assert len(full["images"]) == 8
+    empty = len(to_html(inspect(nn.Sequential(nn.Conv2d(3, 1, 1)), image_tensor(1))).encode())
+    page = to_html(look, max_mb=empty / 1e6 + 0.012, image=False, state={"batch_index": 6})
+    assert len(page.encode()) <= empty + 12_000
+    data = content(page)
+    assert 1 <= len(data["images"]) < 8
+    assert "6" in data["images"]
+    maps = {key.rpartition("/")[2] for key in data["frames"] if "feature_maps" in key}
+    assert maps == set(data["images"])
 
 
 def test_an_image_that_was_not_looked_at_is_an_error() -> None:
     look = inspect(TwoConvs(), image_tensor(batch=2))
     with pytest.raises(ValueError, match="batch_index must be 0 to 1, .* got 2"):
         to_html(look, state={"batch_index": 2})
+    with pytest.raises(ValueError, match="images must be 0 to 1, .* got -1"):
+        to_html(look, images=[0, -1])
+    with pytest.raises(ValueError, match="at least one index"):
+        to_html(look, images=[])
 
 
 def test_calls_that_do_not_fit_stay_out_the_last_ones_first() -> None:
@@ -88,10 +138,10 @@ def test_calls_that_do_not_fit_stay_out_the_last_ones_first() -> None:
     page = to_html(look, max_mb=max_mb)
     assert len(page.encode()) <= max_mb * 1e6
     kept = list(content(page)["frames"])
-    calls = [int(key.rpartition("/")[2]) for key in kept if key.startswith("0/feature_maps")]
+    calls = [int(key.split("/")[2]) for key in kept if key.startswith("0/feature_maps")]
     assert 2 <= len(calls) < 60
     assert calls == list(range(len(calls)))
-    assert {"0/filters/0", "1/filters/0"} <= set(kept)
+    assert {"0/filters/0/0", "1/filters/0/0"} <= set(kept)
     whole = content(to_html(look))
     assert len(whole["frames"]) == 62
 
@@ -112,8 +162,8 @@ def test_it_fits_what_was_promised_and_every_layer_stays() -> None:
             kept = frame(data, key)
             assert len(kept.channels) >= 1
             assert (np.diff(kept.channels) > 0).all()
-    assert frame(data, "2/filters/0").shape == (512, 256, 3, 3), "of n is still known"
-    assert len(frame(data, "2/filters/0").channels) < 512
+    assert frame(data, "2/filters/0/0").shape == (512, 256, 3, 3), "of n is still known"
+    assert len(frame(data, "2/filters/0/0").channels) < 512
     with pytest.raises(ValueError, match=r"max_mb=0\.01 is too small .* of 3 layers, which needs"):
         to_html(look, max_mb=0.01)
 
@@ -180,7 +230,7 @@ def test_layers_without_weights_or_that_never_ran_are_no_trouble() -> None:
     names = [layer["name"] for layer in data["metadata"]["layers"]]
     assert names == ["first", "relu", "second", "head"]
     assert sorted(data["frames"]) == [
-        "0/feature_maps/0", "0/filters/0", "1/feature_maps/0", "2/filters/0", "3/filters/0",
+        "0/feature_maps/0/0", "0/filters/0/0", "1/feature_maps/0/0", "2/filters/0/0", "3/filters/0/0",
     ]  # fmt: skip
 
 
@@ -188,12 +238,12 @@ def test_a_report_of_some_layers_and_views_holds_no_others() -> None:
     look = inspect(TwoConvs(), image_tensor())
     data = content(look.to_html(layers=["second"], views=["filters"], image=False))
     assert [layer["name"] for layer in data["metadata"]["layers"]] == ["second"]
-    assert list(data["frames"]) == ["0/filters/0"]
+    assert list(data["frames"]) == ["0/filters/0/0"]
     assert np.array_equal(
-        frame(data, "0/filters/0").codes, unpack(look.frame("second", "filters")).codes
+        frame(data, "0/filters/0/0").codes, unpack(look.frame("second", "filters")).codes
     )
-    assert data["state"] == {"layer": "second", "view": "filters"}
-    assert data["picture"] == ""
+    assert data["state"] == {"layer": "second", "view": "filters", "batch_index": 0}
+    assert data["images"]["0"]["picture"] == ""
     assert {note["layer"] for note in data["metadata"]["notes"]} <= {"", None, "second"}
     # the look itself still has all of them
     assert [run.name for run in look.layers] == ["first", "second"]
@@ -204,7 +254,12 @@ def test_what_a_report_opens_on_is_in_it() -> None:
     look = inspect(TwoConvs(), image_tensor())
     state = {"layer": "first", "view": "filters", "colormap": "gray"}
     data = content(look.to_html(layers=["second"], views=["feature_maps"], state=state))
-    assert data["state"] == {"layer": "second", "view": "feature_maps", "colormap": "gray"}
+    assert data["state"] == {
+        "layer": "second",
+        "view": "feature_maps",
+        "colormap": "gray",
+        "batch_index": 0,
+    }
 
 
 @pytest.mark.parametrize(
