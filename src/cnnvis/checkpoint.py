@@ -1,8 +1,9 @@
 """`load_weights(model, path)`: a file of weights into a model, all of it or an error.
 
 A checkpoint comes from anybody. Nothing in it is run: pickles are read with `weights_only`, which
-knows tensors and plain containers alone. And a model is never called loaded that is not: names and
-shapes are compared before the first number is copied.
+knows tensors and plain containers alone (below torch 2.6, which cnnvis needs, it could be made to run
+code: CVE-2025-32434). And a model is never called loaded that is not: names and shapes are compared
+before the first number is copied.
 """
 
 from __future__ import annotations
@@ -43,8 +44,6 @@ _DEEPEST = 3  # containers in each other, and prefixes after each other
 _SHOWN = 3  # names of each kind that an error lists
 _COUNTER = "num_batches_tracked"  # counts training steps; old files lack it, evaluation ignores it
 _ZIP, _PICKLE = b"PK\3\4", b"\x80"
-# torch.load(weights_only=True) of earlier versions could be made to run code (CVE-2025-32434)
-_SAFE_TORCH = (2, 6)
 _SHARD = re.compile(r"-\d+-of-\d+\.")
 _STATE_DICT = "save torch.save(model.state_dict(), 'weights.pt') where the model is, and give that"
 
@@ -161,11 +160,6 @@ def _read(path: Path) -> Any:
         )
     # the length of a JSON header, and its first character
     named_otherwise = start[8:9] == b"{" and not start.startswith((_ZIP, _PICKLE))
-    if path.suffix != ".safetensors" and not named_otherwise and _version() < _SAFE_TORCH:
-        raise CheckpointError(
-            f"torch {torch.__version__} can be made to run code by such a file as {path}; install torch "
-            "2.6 or later, or convert it to safetensors"
-        )
     try:
         if path.suffix == ".safetensors" or named_otherwise:
             return safetensors.torch.load_file(path)
@@ -340,8 +334,3 @@ def _said(content: Any) -> str:
 
 def _finite(tensor: Tensor) -> bool:
     return not tensor.is_floating_point() or bool(tensor.isfinite().all())
-
-
-def _version() -> tuple[int, int]:
-    major, minor = re.findall(r"\d+", torch.__version__)[:2]
-    return int(major), int(minor)
