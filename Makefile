@@ -2,6 +2,7 @@
 # make test   everything: lint, types, TypeScript, Python, a real browser
 # make lab    JupyterLab with demo.ipynb          make lint    ruff, mypy, biome, tsc
 # make sweep  every torchvision model and timm family against an oracle: docs/sweep.md, ten minutes
+# make docs   the site: build/docs/index.html, which needs no network to be read
 # make bench  how soon after the call the grid is painted, and how long a frame takes
 # make clean  removes all that was made
 #
@@ -15,7 +16,7 @@ NPM := $(shell command -v npm || echo $(BIN)/npm)
 BUNDLE := src/cnnvis/static/widget.js
 JS := $(shell find js -type f) package.json package-lock.json esbuild.mjs tsconfig.json
 
-.PHONY: demo test test-js test-python lab lint format bench sweep golden screenshots clean
+.PHONY: demo test test-js test-python lab lint format docs bench sweep golden screenshots clean
 
 demo: $(VENV)/.notebook $(BUNDLE)
 	mkdir -p build
@@ -50,6 +51,10 @@ format: $(VENV)/.test node_modules/.complete
 	$(BIN)/ruff format .
 	$(NPM) run format
 
+docs: $(VENV)/.docs $(BUNDLE)
+	$(BIN)/python -m sphinx --fail-on-warning --keep-going --quiet docs build/docs
+	@echo "Open build/docs/index.html in any browser."
+
 # rewrites the frames that the tests of both languages read; review the change
 golden: $(VENV)/.test
 	CNNVIS_WRITE_GOLDEN=1 $(BIN)/python -m pytest tests/python/test_frame.py
@@ -79,9 +84,13 @@ $(VENV)/.notebook: $(BIN)/python pyproject.toml hatch_build.py
 	$(BIN)/python -m pip install --quiet -e ".[notebook]"
 	touch $@ $(BUNDLE)
 
+$(VENV)/.docs: $(BIN)/python pyproject.toml hatch_build.py
+	$(BIN)/python -m pip install --quiet -e ".[docs]"
+	touch $@ $(BUNDLE)
+
 $(VENV)/.test: $(BIN)/python pyproject.toml hatch_build.py
 	$(BIN)/python -m pip install --quiet -e ".[test]"
-	touch $(VENV)/.notebook $@ $(BUNDLE)
+	touch $(VENV)/.notebook $(VENV)/.docs $@ $(BUNDLE)
 
 # all packages, where the build's own install takes only what it needs
 node_modules/.complete: package.json package-lock.json | $(VENV)/.notebook

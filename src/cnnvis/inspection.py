@@ -158,7 +158,7 @@ class Inspection:
         return kept.to("cpu", copy=self._look.keeps(name, call))
 
     def filters(self, name: str) -> Tensor:
-        """The weights (out_channels, in_channels / groups, *kernel) of a layer, on the CPU.
+        """The weights `(out_channels, in_channels / groups, *kernel)` of a layer, on the CPU.
 
         Those of a module are read now; those of a convolution that is called as a function are what
         its first call was given.

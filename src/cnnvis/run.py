@@ -19,7 +19,7 @@ class LayerRun:
         receptive_fields: For each call, which part of the input a unit of its output can depend on;
             None where that is not known.
         field_reason: Why a receptive field is not known, a sentence; else "".
-        in_place: The operation that overwrote its output afterwards, such as "relu_"; else None.
+        in_place: The operation that overwrote its output afterwards, such as `relu_`; else None.
             What was captured is the output before that.
         functional: Whether it is no module but a convolution that the model calls as a function;
             its `layer.module` is the module in whose method that happens.

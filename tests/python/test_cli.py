@@ -15,7 +15,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import safetensors.torch
 import torch
 import torchvision
 from PIL import Image
@@ -289,22 +288,3 @@ def test_the_names_of_views_are_those_of_frames() -> None:
     from cnnvis import cli, frame
 
     assert cli._VIEWS == frame.VIEWS
-
-
-def test_the_commands_of_the_readme(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    readme = (Path(__file__).parents[2] / "README.md").read_text("utf-8")
-    commands = re.findall(r"^cnnvis .*$", readme, re.M)
-    assert len(commands) >= 4
-    monkeypatch.setattr(webbrowser, "open", lambda _: True)
-    # what the commands speak of
-    (folder / "my_package").mkdir()
-    (folder / "my_package" / "models.py").write_text(MODULE + "make = net\n")
-    (folder / "dog.jpg").write_bytes((folder / "cat.jpg").read_bytes())
-    sys.path.insert(0, "")
-    from my_package.models import net  # type: ignore[import-not-found]
-
-    safetensors.torch.save_file(net().state_dict(), folder / "weights.safetensors")
-    for command in commands:
-        # there may be no network
-        assert main(shlex.split(command.replace("--weights DEFAULT ", ""))[1:]) == 0, command
-    assert (folder / "report.html").exists()

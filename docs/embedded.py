@@ -1,0 +1,131 @@
+"""What the pages show of cnnvis itself: reports in frames of their own, and what the program says.
+
+    ```{report} first-look
+    ```
+
+shows one of `REPORTS`, which are written when the site is built, and
+
+    ```{help} report
+    ```
+
+what `cnnvis report --help` says.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+from unittest import mock
+
+from docutils import nodes
+from docutils.parsers.rst import directives
+from sphinx.util.docutils import SphinxDirective
+
+from cnnvis import inspect, samples
+from cnnvis.cli import main
+
+if TYPE_CHECKING:
+    from sphinx.application import Sphinx
+
+FOLDER = "reports"
+"""Where they lie in the site."""
+
+HEIGHT = 720
+"""Of a frame, in CSS pixels."""
+
+
+@dataclass(frozen=True)
+class Report:
+    """One look at the shipped network and photograph.
+
+    Attributes:
+        title: Of the page, and what a screen reader says of its frame.
+        state: How the view opens.
+    """
+
+    title: str
+    state: dict[str, Any]
+
+
+REPORTS = {
+    "first-look": Report("A small network looks at a cat", {}),
+    "filters": Report("The first filters of a small network", {"view": "filters"}),
+    "overlay": Report(
+        "Maps of a deeper layer over the photograph",
+        {"layer": "stage2.1.conv2", "overlay": 0.5, "sort": "max"},
+    ),
+}
+
+
+def write(folder: Path) -> None:
+    """Writes all reports into a folder, which is made if need be."""
+    folder.mkdir(parents=True, exist_ok=True)
+    look = inspect(samples.model(), samples.image(), labels=samples.labels())
+    for name, report in REPORTS.items():
+        # four megabytes are most that a page of a site should weigh
+        look.save_html(folder / f"{name}.html", title=report.title, state=report.state, max_mb=4)
+
+
+class ReportDirective(SphinxDirective):
+    """Shows a report in a frame that can run its script and do nothing else."""
+
+    required_arguments = 1
+    option_spec: ClassVar[dict[str, Callable[[str], Any]]] = {
+        "height": directives.positive_int,
+    }
+
+    def run(self) -> Sequence[nodes.Node]:
+        """The frame, and a link to what is in it."""
+        name = self.arguments[0]
+        if name not in REPORTS:
+            raise self.error(f"there is no report {name!r}; there are {', '.join(REPORTS)}")
+        up = "../" * self.env.docname.count("/")
+        address = f"{up}{FOLDER}/{name}.html"
+        title = escape(REPORTS[name].title, quote=True)
+        height = self.options.get("height", HEIGHT)
+        frame = (
+            f'<iframe class="report" sandbox="allow-scripts" loading="lazy" title="{title}" '
+            f'src="{address}" height="{height}"></iframe>\n'
+            f'<p class="report-link"><a href="{address}">{title}</a>, on a page of its own</p>'
+        )
+        return [nodes.raw("", frame, format="html")]
+
+
+class HelpDirective(SphinxDirective):
+    """Shows what the command line, or one of its commands, says of itself."""
+
+    optional_arguments = 1
+
+    def run(self) -> Sequence[nodes.Node]:
+        """The text as it is printed."""
+        text = said([*self.arguments, "--help"])
+        return [nodes.literal_block(text, text, language="text")]
+
+
+def said(arguments: Sequence[str]) -> str:
+    """What a command prints, in lines of 80 characters without colors."""
+    terminal = {"COLUMNS": "80", "NO_COLOR": "1"}
+    with (
+        mock.patch.dict("os.environ", terminal),
+        contextlib.redirect_stdout(io.StringIO()) as out,
+        contextlib.suppress(SystemExit),
+    ):
+        main(arguments)
+    return out.getvalue()
+
+
+def setup(app: Sphinx) -> None:
+    """Tells Sphinx of the directives, and writes the reports beside the pages."""
+    app.add_directive("report", ReportDirective)
+    app.add_directive("help", HelpDirective)
+    app.connect("builder-inited", _write)
+
+
+def _write(app: Sphinx) -> None:
+    if app.builder.format == "html":
+        write(Path(app.outdir) / FOLDER)
