@@ -50,10 +50,13 @@ html_theme = "furo"
 html_title = "cnnvis"
 html_static_path = ["static"]
 html_css_files = ["site.css"]
+html_js_files = [("site.js", {"defer": "defer"})]
 html_show_sphinx = False
 html_show_copyright = False
 html_show_sourcelink = False
 html_copy_source = False
+# it is fetched from pages, which a browser refuses to pages that are files
+html_show_search_summary = False
 # no address is known under which the site lies, and nothing is asked of another one
 html_theme_options = {"navigation_with_keys": True}
 pygments_style = "friendly"

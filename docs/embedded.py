@@ -46,18 +46,28 @@ class Report:
     Attributes:
         title: Of the page, and what a screen reader says of its frame.
         state: How the view opens.
+        layers: Which are in it; None: all.
     """
 
     title: str
     state: dict[str, Any]
+    layers: list[str] | None = None
 
+
+THEMES = ("auto", "light", "dark")
+"""Each report is there in all of them, see static/site.js."""
 
 REPORTS = {
     "first-look": Report("A small network looks at a cat", {}),
-    "filters": Report("The first filters of a small network", {"view": "filters"}),
+    "filters": Report(
+        "The first filters of a small network",
+        {"view": "filters"},
+        ["stem.conv", "stage1.0.conv1", "stage1.0.downsample.0"],
+    ),
     "overlay": Report(
         "Maps of a deeper layer over the photograph",
         {"layer": "stage2.1.conv2", "overlay": 0.5, "sort": "max"},
+        ["stem.conv", "stage1.1.conv2", "stage2.1.conv2", "stage3.1.conv2"],
     ),
 }
 
@@ -67,8 +77,18 @@ def write(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     look = inspect(samples.model(), samples.image(), labels=samples.labels())
     for name, report in REPORTS.items():
-        # four megabytes are most that a page of a site should weigh
-        look.save_html(folder / f"{name}.html", title=report.title, state=report.state, max_mb=4)
+        for theme in THEMES:
+            look.save_html(
+                folder / file_of(name, theme),
+                title=report.title,
+                layers=report.layers,
+                state={**report.state, "theme": theme},
+            )
+
+
+def file_of(name: str, theme: str) -> str:
+    """The name of a report's file."""
+    return f"{name}.html" if theme == "auto" else f"{name}-{theme}.html"
 
 
 class ReportDirective(SphinxDirective):
@@ -83,14 +103,20 @@ class ReportDirective(SphinxDirective):
         """The frame, and a link to what is in it."""
         name = self.arguments[0]
         if name not in REPORTS:
-            raise self.error(f"there is no report {name!r}; there are {', '.join(REPORTS)}")
-        up = "../" * self.env.docname.count("/")
-        address = f"{up}{FOLDER}/{name}.html"
+            raise self.error(
+                f"there is no report {name!r}; there are {', '.join(REPORTS)}"
+            )
+        folder = "../" * self.env.docname.count("/") + FOLDER
+        themes = " ".join(
+            f'data-{theme}="{folder}/{file_of(name, theme)}"'
+            for theme in THEMES
+        )
+        address = f"{folder}/{file_of(name, 'auto')}"
         title = escape(REPORTS[name].title, quote=True)
         height = self.options.get("height", HEIGHT)
         frame = (
             f'<iframe class="report" sandbox="allow-scripts" loading="lazy" title="{title}" '
-            f'src="{address}" height="{height}"></iframe>\n'
+            f'src="{address}" {themes} height="{height}"></iframe>\n'
             f'<p class="report-link"><a href="{address}">{title}</a>, on a page of its own</p>'
         )
         return [nodes.raw("", frame, format="html")]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import builtins
-import os
 import re
 import shlex
 import subprocess
@@ -20,14 +19,14 @@ import safetensors.torch
 import torch
 import torchvision
 from markdown_it import MarkdownIt
+from pages import DOCS, PAGES, ROOT, build, environment, html_of
 from PIL import Image
 from torch import nn
 
 from cnnvis import samples
 from cnnvis.cli import main
 
-ROOT = Path(__file__).parents[2]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+README = ROOT / "README.md"
 
 # names that a page speaks of and leaves to the reader
 GIVEN = {"README.md": "image, another = 'cat.jpg', 'dog.jpg'"}
@@ -121,7 +120,7 @@ def random_weights(weights: Any, *_: Any, **__: Any) -> dict[str, torch.Tensor]:
     return model.state_dict()
 
 
-@pytest.mark.parametrize("page", PAGES, ids=name_of)
+@pytest.mark.parametrize("page", [README, *PAGES], ids=name_of)
 def test_every_block_of_python_runs_and_gives_what_is_said(page: Path, folder: Path) -> None:
     names: dict[str, Any] = {"__name__": "__main__", "__builtins__": builtins}
     exec(GIVEN.get(name_of(page), ""), names)
@@ -130,14 +129,14 @@ def test_every_block_of_python_runs_and_gives_what_is_said(page: Path, folder: P
             run(block, page, names)
 
 
-@pytest.mark.parametrize("page", PAGES, ids=name_of)
+@pytest.mark.parametrize("page", [README, *PAGES], ids=name_of)
 def test_every_command_of_cnnvis_runs(page: Path, folder: Path) -> None:
     for command in commands(page, "cnnvis"):
         assert main(command[1:]) == 0, shlex.join(command)
 
 
 def test_the_command_of_nbconvert_makes_a_page_with_the_view_in_it(folder: Path) -> None:
-    (command,) = commands(ROOT / "docs" / "howto" / "report.md", "jupyter")
+    (command,) = commands(DOCS / "howto" / "report.md", "jupyter")
     subprocess.run([sys.executable, "-m", *command], check=True, env=environment())
     page = (folder / "notebook.html").read_text("utf-8")
     assert '<iframe sandbox="allow-scripts"' in page
@@ -149,24 +148,18 @@ def commands(page: Path, program: str) -> list[list[str]]:
     return [shlex.split(line, comments=True) for line in lines if line.startswith(f"{program} ")]
 
 
-def environment() -> dict[str, str]:
-    """That of a process which imports the cnnvis that is tested here."""
-    sources = [str(ROOT / "src"), os.environ.get("PYTHONPATH", "")]
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sources))}
-
-
 def is_shell(block: Block) -> bool:
     return block.language in ("", "sh")
 
 
 def test_the_pages_have_what_is_looked_for_here() -> None:
-    found = {name_of(page): blocks(page) for page in PAGES}
+    found = {name_of(page): blocks(page) for page in [README, *PAGES]}
     python = {name for name, those in found.items() if any(b.language == "python" for b in those)}
     assert {"README.md", "docs/index.md", "docs/quickstart.md", "docs/how-it-works.md"} <= python
     howtos = {name for name in found if name.startswith("docs/howto/")}
     assert len(howtos) == 7
     assert howtos <= python
-    assert len(commands(ROOT / "README.md", "cnnvis")) >= 4
+    assert len(commands(README, "cnnvis")) >= 4
     # no block is out of reach of the tests because of how its language is written
     known = {"", "sh", "python", "json", "html", "text", "{toctree}", "{eval-rst}"}
     for name, those in found.items():
@@ -186,29 +179,20 @@ def test_what_is_said_wrongly_fails(tmp_path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The site as `make docs` builds it, warnings being errors."""
-    out = tmp_path_factory.mktemp("site")
-    build = [sys.executable, "-m", "sphinx", "--fail-on-warning", "--keep-going", "--quiet"]
-    done = subprocess.run(
-        [*build, "-d", out / "doctrees", ROOT / "docs", out / "html"],
-        capture_output=True,
-        text=True,
-        check=False,
-        env=environment(),
-    )
-    assert done.returncode == 0, done.stderr
-    return out / "html"
+    return build(tmp_path_factory.mktemp("docs"))
 
 
 def test_the_site_has_every_page_and_the_reports(site: Path) -> None:
-    for page in PAGES[1:]:
-        assert (site / page.relative_to(ROOT / "docs").with_suffix(".html")).is_file()
+    for page in PAGES:
+        assert html_of(page, site).is_file()
     framed = set()
     for page in site.rglob("*.html"):
-        for address in re.findall(r'<iframe[^>]* src="([^"]+)"', page.read_text("utf-8")):
-            framed.add((page.parent / address).resolve())
+        for frame in re.findall(r"<iframe[^>]*>", page.read_text("utf-8")):
+            assert 'sandbox="allow-scripts"' in frame
+            for address in re.findall(r' (?:src|data-[a-z]+)="([^"]+)"', frame):
+                framed.add((page.parent / address).resolve())
     reports = {path.resolve() for path in (site / "reports").glob("*.html")}
-    assert len(reports) >= 3
+    assert len(reports) == 9, "three, each also in light and in dark"
     assert framed == reports
 
 
