@@ -14,7 +14,9 @@ what `cnnvis report --help` says.
 from __future__ import annotations
 
 import contextlib
+import inspect as python
 import io
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from html import escape
@@ -24,7 +26,9 @@ from unittest import mock
 
 from docutils import nodes
 from docutils.parsers.rst import directives
+from sphinx.domains.python import PyObject
 from sphinx.util.docutils import SphinxDirective
+from sphinx.util.inspect import stringify_signature
 
 from cnnvis import inspect, samples
 from cnnvis.cli import main
@@ -150,8 +154,44 @@ def setup(app: Sphinx) -> None:
     app.add_directive("report", ReportDirective)
     app.add_directive("help", HelpDirective)
     app.connect("builder-inited", _write)
+    app.connect("source-read", _show_gallery)
+    app.connect("autodoc-process-signature", _own_signature)
+    for kind in PyObject.doc_field_types:
+        if kind.name == "variable":
+            kind.label = "Attributes"  # as our docstrings call them
 
 
 def _write(app: Sphinx) -> None:
     if app.builder.format == "html":
         write(Path(app.outdir) / FOLDER)
+
+
+def _show_gallery(app: Sphinx, page: str, source: list[str]) -> None:
+    """Lets the page that names the pictures of its folder show them too."""
+    if page != "gallery/README":
+        return
+    folder = Path(app.srcdir) / "gallery"
+    names = re.findall(r"`([a-z-]+)`", source[0])
+    pictures = [name for name in names if (folder / f"{name}.webp").is_file()]
+    for name in dict.fromkeys(pictures):
+        source[0] += f"\n`{name}`\n\n![{name}]({name}.webp)\n"
+
+
+def _own_signature(
+    app: Sphinx,
+    what: str,
+    name: str,
+    documented: Any,
+    options: Any,
+    signature: str | None,
+    returns: str | None,
+) -> tuple[str | None, str | None]:
+    """That of `__init__`, where a metaclass takes whatever there is."""
+    if what != "class" or not (signature or "").startswith("(*args"):
+        return signature, returns
+    own = python.signature(documented.__init__)
+    first, *others = own.parameters.values()
+    assert first.name == "self"
+    return stringify_signature(
+        own.replace(parameters=others, return_annotation=own.empty)
+    ), returns
