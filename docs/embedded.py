@@ -26,7 +26,7 @@ from unittest import mock
 
 from docutils import nodes
 from docutils.parsers.rst import directives
-from sphinx.domains.python import PyObject
+from sphinx.domains.python import PythonDomain
 from sphinx.util.docutils import SphinxDirective
 from sphinx.util.inspect import stringify_signature
 
@@ -156,7 +156,7 @@ def setup(app: Sphinx) -> None:
     app.connect("builder-inited", _write)
     app.connect("source-read", _show_gallery)
     app.connect("autodoc-process-signature", _own_signature)
-    for kind in PyObject.doc_field_types:
+    for kind in PythonDomain.directives["class"].doc_field_types:
         if kind.name == "variable":
             kind.label = "Attributes"  # as our docstrings call them
 
@@ -171,7 +171,8 @@ def _show_gallery(app: Sphinx, page: str, source: list[str]) -> None:
     if page != "gallery/README":
         return
     folder = Path(app.srcdir) / "gallery"
-    names = re.findall(r"`([a-z-]+)`", source[0])
+    rows = re.findall(r"^\|.*$", source[0], re.M)
+    names = re.findall(r"`([a-z-]+)`", "\n".join(rows))
     pictures = [name for name in names if (folder / f"{name}.webp").is_file()]
     for name in dict.fromkeys(pictures):
         source[0] += f"\n`{name}`\n\n![{name}]({name}.webp)\n"

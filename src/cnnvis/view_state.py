@@ -14,6 +14,7 @@ COLORMAPS = (
     "auto", "viridis", "cividis", "magma", "inferno", "plasma", "gray", "gray_r", "RdBu", "PuOr",
     "BrBG", "PRGn",
 )  # fmt: skip
+"""What a view can be colored by."""
 SCALES = ("channel", "layer", "symmetric", "limits")
 SORTS = ("index", "mean", "max", "std", "zeros", "norm", "similarity")
 HIDES = ("none", "dead", "constant")

@@ -144,7 +144,8 @@ def test_the_command_of_nbconvert_makes_a_page_with_the_view_in_it(folder: Path)
 
 def commands(page: Path, program: str) -> list[list[str]]:
     """The lines of shell that run a program, split into words."""
-    lines = (line for block in blocks(page) if is_shell(block) for line in block.text.splitlines())
+    texts = (block.text.replace("\\\n", " ") for block in blocks(page) if is_shell(block))
+    lines = (line for text in texts for line in text.splitlines())
     return [shlex.split(line, comments=True) for line in lines if line.startswith(f"{program} ")]
 
 
