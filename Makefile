@@ -52,7 +52,7 @@ format: $(VENV)/.test node_modules/.complete
 	$(NPM) run format
 
 docs: $(VENV)/.docs $(BUNDLE)
-	$(BIN)/python -m sphinx --fail-on-warning --keep-going --quiet docs build/docs
+	$(BIN)/python -m sphinx --fresh-env --fail-on-warning --keep-going --quiet docs build/docs
 	@echo "Open build/docs/index.html in any browser."
 
 # rewrites the frames that the tests of both languages read; review the change

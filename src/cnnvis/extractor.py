@@ -127,7 +127,7 @@ class Extractor:
 
     @property
     def CNN_weights(self) -> list[Tensor]:
-        """The weight of each of `CNN_layers`: the live parameter, in the layout of its module.
+        """The weight of each of `CNN_layers`, the live parameter in the layout of its module.
 
         Of a parametrized or pruned layer it is the parameter that training changes and the weight
         is made of; `cnnvis.weights.filters` gives what is made of it.

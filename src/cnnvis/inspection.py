@@ -122,7 +122,7 @@ class Inspection:
 
     @property
     def first(self) -> LayerRun:
-        """The layer to open on: the first that ran; where none did, the first there is."""
+        """The layer to open on, the first that ran; where none did, the first there is."""
         return self.layers[0]
 
     def layer(self, name: str) -> LayerRun:

@@ -216,3 +216,6 @@ def test_the_reference_has_every_public_name(site: Path) -> None:
         assert f'id="cnnvis.{name}"' in page, name
     for name in ("refresh", "save_html", "view_state"):
         assert f'id="cnnvis.CNNVisWidget.{name}"' in page
+    assert "memory_mb" in page.partition("cnnvis.CNNVisWidget")[2].partition("</dt>")[0]
+    # what stands before a colon in a property's first line is taken for its type
+    assert ">Type<" not in page
