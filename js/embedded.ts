@@ -67,6 +67,7 @@ export function embeddedSource({ metadata, seen, picture, overview, state, frame
       });
     },
     onFrame: (listener, signal) => add(frameListeners, listener, signal),
+    whole: noKernel,
     detail: noKernel,
     values: noKernel,
     ping: noKernel,

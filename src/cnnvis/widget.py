@@ -1,7 +1,8 @@
 """`CNNVisWidget`: a live view of an `Inspection` in a notebook.
 
-Traits carry small JSON and the current frame; the page asks for detail by messages with an id. This
-is the one place where an error becomes a banner in the view.
+Traits carry small JSON and the current frame; the page asks for detail by messages with an id.
+What a trait holds is what a notebook stores: a frame too large for that goes by a message, and a
+smaller one stands in for it. This is the one place where an error becomes a banner in the view.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import base64
 import contextlib
 import io
+import json
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -48,6 +50,14 @@ _IDLE = -1.0
 _PREVIEW_WIDTH = 420
 _FAST = 2  # Pillow's Quantize.FASTOCTREE, which needs no import before a picture is drawn
 _STATIC_MB = 2.0
+
+_STORED = 1_950_000
+"""Bytes of JSON that the state of one widget and its small picture may weigh in a notebook's file."""
+
+_PREVIEW = 160_000
+"""Of these, what is left for the picture, in base64."""
+
+_LEAST_FRAME = 1 << 16
 
 
 class CNNVisWidget(ViewState, anywidget.AnyWidget):
@@ -471,9 +481,21 @@ class CNNVisWidget(ViewState, anywidget.AnyWidget):
             self.frame, self.problem = b"", ""  # a fact about the layer, which the view tells
             return
         try:
-            self.frame = self.inspection.frame(
-                self._name(), self.view, call, image=image, generation=self._generation
-            )
+            name, generation = self._name(), self._generation
+            frame = self.inspection.frame(name, self.view, call, image=image, generation=generation)
+            room = self._room()
+            if len(frame) > room:
+                frame = self.inspection.frame(
+                    name,
+                    self.view,
+                    call,
+                    image=image,
+                    generation=generation,
+                    max_bytes=room,
+                    cut=True,
+                    stand_in=True,
+                )
+            self.frame = frame
             self.problem = ""
         except BaseException as error:
             # no frame of what was shown before under the name of what was asked for
@@ -485,6 +507,15 @@ class CNNVisWidget(ViewState, anywidget.AnyWidget):
                 raise
         else:
             self._shown = wanted
+
+    def _room(self) -> int:
+        """Bytes that the frame may have, so that all that a notebook stores of the widget stays small."""
+        others = self.get_state([name for name in self.keys if name not in ("frame", "layout")])
+        text = {name: each for name, each in others.items() if not isinstance(each, bytes)}
+        taken = len(json.dumps(text)) + sum(
+            _in_base64(len(each)) for each in others.values() if isinstance(each, bytes)
+        )
+        return max(_LEAST_FRAME, (_STORED - _PREVIEW - taken) * 3 // 4)
 
     @contextlib.contextmanager
     def _said_in_view(self) -> Iterator[Callable[[int, int], None]]:
@@ -520,6 +551,11 @@ def _png(picture: Image.Image) -> bytes:
     content = io.BytesIO()
     picture.save(content, "PNG")
     return content.getvalue()
+
+
+def _in_base64(size: int) -> int:
+    """How many characters so many bytes take."""
+    return -(-size // 3) * 4
 
 
 def _span(count: int) -> str:
