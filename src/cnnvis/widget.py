@@ -54,8 +54,8 @@ _STATIC_MB = 2.0
 _STORED = 1_950_000
 """Bytes of JSON that the state of one widget and its small picture may weigh in a notebook's file."""
 
-_PREVIEW = 160_000
-"""Of these, what is left for the picture, in base64."""
+_PREVIEW = 100_000
+"""Of these, what the picture may weigh, in base64."""
 
 _LEAST_FRAME = 1 << 16
 
@@ -304,8 +304,7 @@ class CNNVisWidget(ViewState, anywidget.AnyWidget):
         data["text/plain"] = f"{self!r}\n{self._inspection!r}"
         # without these the widget is shown all the same
         with contextlib.suppress(Exception):
-            picture = self.figure(width=_PREVIEW_WIDTH).quantize(64, _FAST)
-            data["image/png"] = base64.b64encode(_png(picture)).decode("ascii")
+            data["image/png"] = _preview(self.figure(width=_PREVIEW_WIDTH))
         if self._is_static:
             data["text/html"] = framed(self.to_html(max_mb=_STATIC_MB), self.height)
         return data, metadata
@@ -336,6 +335,15 @@ class CNNVisWidget(ViewState, anywidget.AnyWidget):
 
     def _together(self) -> Any:
         return self.hold_sync()
+
+    def get_state(self, key: Any = None, drop_defaults: bool = False) -> dict[str, Any]:
+        """The synced traits, or those of some names. Defaults are among them whatever is asked.
+
+        `ipywidgets.embed` leaves them out, its name of the view included: anywidget's page has no
+        defaults of its own and would show nothing.
+        """
+        state: dict[str, Any] = super().get_state(key)
+        return state
 
     def set_state(self, sync_data: dict[str, Any]) -> None:
         """Takes what the page may write, one value at a time; what it may not have is sent back."""
@@ -551,6 +559,16 @@ def _png(picture: Image.Image) -> bytes:
     content = io.BytesIO()
     picture.save(content, "PNG")
     return content.getvalue()
+
+
+def _preview(picture: Image.Image) -> str:
+    """A PNG in base64 of at most `_PREVIEW` characters; fewer colors, then fewer pixels, make it so."""
+    while True:
+        for colors in (64, 16):
+            content = base64.b64encode(_png(picture.quantize(colors, _FAST))).decode("ascii")
+            if len(content) <= _PREVIEW:
+                return content
+        picture = picture.resize((picture.width * 3 // 4, max(1, picture.height * 3 // 4)))
 
 
 def _in_base64(size: int) -> int:
