@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import base64
 import contextlib
-import io
 import json
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -28,6 +27,7 @@ from cnnvis.inspection import DEFAULT_MEMORY_MB, Inspection, inspect
 from cnnvis.overview import overview
 from cnnvis.progress import paced, said_in_a_line
 from cnnvis.report import framed
+from cnnvis.small import png, small_png
 from cnnvis.view_state import VIEW_STATE, ViewState
 
 if TYPE_CHECKING:
@@ -48,7 +48,6 @@ _OF_A_LOOK = (
 _IDLE = -1.0
 
 _PREVIEW_WIDTH = 420
-_FAST = 2  # Pillow's Quantize.FASTOCTREE, which needs no import before a picture is drawn
 _STATIC_MB = 2.0
 
 _STORED = 1_950_000
@@ -290,7 +289,7 @@ class CNNVisWidget(ViewState, anywidget.AnyWidget):
             KeyError: No layer has that name.
             ValueError: There is nothing to show.
         """
-        return files.replace(path, _png(self.figure(layer, view, density=density, **options)))
+        return files.replace(path, png(self.figure(layer, view, density=density, **options)))
 
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:
         """Beside the widget what is shown where none is: a small picture, and words.
@@ -304,7 +303,8 @@ class CNNVisWidget(ViewState, anywidget.AnyWidget):
         data["text/plain"] = f"{self!r}\n{self._inspection!r}"
         # without these the widget is shown all the same
         with contextlib.suppress(Exception):
-            data["image/png"] = _preview(self.figure(width=_PREVIEW_WIDTH))
+            picture = small_png(self.figure(width=_PREVIEW_WIDTH), _PREVIEW * 3 // 4)
+            data["image/png"] = base64.b64encode(picture).decode("ascii")
         if self._is_static:
             data["text/html"] = framed(self.to_html(max_mb=_STATIC_MB), self.height)
         return data, metadata
@@ -553,22 +553,6 @@ class CNNVisWidget(ViewState, anywidget.AnyWidget):
                 self.send({**reply, "error": clean(str(error)) or type(error).__name__})
             else:
                 self.send(reply, [] if content is None else [content])
-
-
-def _png(picture: Image.Image) -> bytes:
-    content = io.BytesIO()
-    picture.save(content, "PNG")
-    return content.getvalue()
-
-
-def _preview(picture: Image.Image) -> str:
-    """A PNG in base64 of at most `_PREVIEW` characters; fewer colors, then fewer pixels, make it so."""
-    while True:
-        for colors in (64, 16):
-            content = base64.b64encode(_png(picture.quantize(colors, _FAST))).decode("ascii")
-            if len(content) <= _PREVIEW:
-                return content
-        picture = picture.resize((picture.width * 3 // 4, max(1, picture.height * 3 // 4)))
 
 
 def _in_base64(size: int) -> int:

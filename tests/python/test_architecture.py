@@ -89,8 +89,10 @@ MAY_IMPORT = {
         "overview",
         "progress",
         "report",
+        "small",
         "view_state",
     },
+    "small": set(),
     "colormaps": {"frame"},
     "ranges": {"frame"},
     "figure": {"colormaps", "frame", "inspection", "ranges", "view_state"},
@@ -110,7 +112,7 @@ MAY_IMPORT = {
         "specify",
     },
     "__main__": {"cli"},
-    "report": {"inspection", "frame", "describe", "bundle", "files", "overview"},
+    "report": {"inspection", "frame", "describe", "bundle", "files", "overview", "small"},
 }
 WITHOUT_TORCH = {
     "memory",
@@ -120,6 +122,7 @@ WITHOUT_TORCH = {
     "report",
     "widget",
     "progress",
+    "small",
     "view_state",
 }
 
