@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import anywidget
 import traitlets
 
-from cnnvis import bundle, files
+from cnnvis import bundle, fallback, files
 from cnnvis.answers import answer
 from cnnvis.choice import LayerChoice, unknown_layer
 from cnnvis.describe import describe, image_count, picture, seen, thumbnails
@@ -53,8 +53,8 @@ _STATIC_MB = 2.0
 _STORED = 1_950_000
 """Bytes of JSON that the state of one widget and its small picture may weigh in a notebook's file."""
 
-_PREVIEW = 100_000
-"""Of these, what the picture may weigh, in base64."""
+_PREVIEW = 80_000
+"""Of these, what the picture may weigh, in base64; it may be there twice."""
 
 _LEAST_FRAME = 1 << 16
 
@@ -305,6 +305,8 @@ class CNNVisWidget(ViewState, anywidget.AnyWidget):
         with contextlib.suppress(Exception):
             picture = small_png(self.figure(width=_PREVIEW_WIDTH), _PREVIEW * 3 // 4)
             data["image/png"] = base64.b64encode(picture).decode("ascii")
+            if fallback.is_wanted():
+                fallback.publish(data["image/png"])
         if self._is_static:
             data["text/html"] = framed(self.to_html(max_mb=_STATIC_MB), self.height)
         return data, metadata
@@ -523,7 +525,7 @@ class CNNVisWidget(ViewState, anywidget.AnyWidget):
         taken = len(json.dumps(text)) + sum(
             _in_base64(len(each)) for each in others.values() if isinstance(each, bytes)
         )
-        return max(_LEAST_FRAME, (_STORED - _PREVIEW - taken) * 3 // 4)
+        return max(_LEAST_FRAME, (_STORED - 2 * _PREVIEW - taken) * 3 // 4)
 
     @contextlib.contextmanager
     def _said_in_view(self) -> Iterator[Callable[[int, int], None]]:

@@ -83,6 +83,7 @@ MAY_IMPORT = {
         "bundle",
         "choice",
         "describe",
+        "fallback",
         "files",
         "frame",
         "inspection",
@@ -92,6 +93,7 @@ MAY_IMPORT = {
         "small",
         "view_state",
     },
+    "fallback": set(),
     "small": set(),
     "colormaps": {"frame"},
     "ranges": {"frame"},
@@ -122,6 +124,7 @@ WITHOUT_TORCH = {
     "report",
     "widget",
     "progress",
+    "fallback",
     "small",
     "view_state",
 }
