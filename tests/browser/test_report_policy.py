@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import html
 import io
-import os
 import re
 from typing import Any
 
@@ -21,8 +20,6 @@ from test_hostile_strings import odd
 from view import View, check_maps
 
 from cnnvis import bundle, inspect, report
-
-shots = os.environ.get("SHOTS")
 
 
 def own_policy(page: str) -> dict[str, str]:
@@ -102,8 +99,6 @@ def test_under_a_strict_policy_of_the_server_it_works(
             page.keyboard.press(key)
         # what the sandbox and nothing else takes away is said where it is asked for
         assert errors == []
-        if shots:
-            page.screenshot(path=f"{shots}/policy-{len(more)}.png")
 
 
 def test_its_own_policy_allows_no_more_than_two_digests_and_pictures_in_the_page() -> None:
@@ -191,6 +186,4 @@ def test_where_no_script_runs_a_picture_of_the_first_layer_is_shown(
         box = picture.bounding_box()
         assert box is not None
         assert box["width"] <= 900
-        if shots:
-            page.screenshot(path=f"{shots}/noscript-{view}.png")
     context.close()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import os
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +18,6 @@ from view import View, check_maps
 
 from cnnvis import CNNVisWidget
 from cnnvis.frame import unpack
-
-shots = os.environ.get("SHOTS")
 
 SMALL = f"""
 {IMPORTS}
@@ -97,16 +94,12 @@ def check_without_kernel(page: Page) -> None:
     expect(message).to_contain_text("no kernel is there to ask")
     page.clock.resume()
     expect(view.canvas).not_to_have_attribute("data-state", "ready")
-    if shots:
-        page.screenshot(path=f"{shots}/{page.url.rpartition('/')[2]}-absent.png")
     view.choose("Feature maps")
     view.pick_layer("first")
     view.wait("first")
     expect(message).to_have_text("")
     expect(view.root.locator(".cnnvis-badge").filter(has_text="kernel")).to_have_count(0)
     check_maps(view.samples(), maps()["first"])
-    if shots:
-        page.screenshot(path=f"{shots}/{page.url.rpartition('/')[2]}.png")
 
 
 def test_in_the_html_of_nbconvert_the_stored_layer_is_there_to_explore(
