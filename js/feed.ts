@@ -10,6 +10,8 @@ const BUDGET = 48 * 2 ** 20;
 const WHY_NOT = new Set(["never ran", "not taken", "weights bypassed"]);
 /** Milliseconds without an answer after which a view says so. */
 const PATIENCE = 4000;
+/** Milliseconds that the frame behind a stand-in has to come before the stand-in is shown. */
+const GRACE = 1000;
 
 /**
  * Carries what the source says into the store, and sees to it that the store's frame becomes the one wanted:
@@ -18,14 +20,19 @@ const PATIENCE = 4000;
 export function feed(store: ViewerStore, source: Source, signal: AbortSignal): void {
   const cache = new Cache<string, Frame>(BUDGET);
   let waiting: ReturnType<typeof setTimeout> | undefined;
+  let grace: ReturnType<typeof setTimeout> | undefined;
+  let fetching: AbortController | null = null;
 
   function showWanted(): void {
     const { state } = store;
     clearTimeout(waiting);
+    clearTimeout(grace);
+    fetching?.abort(new Error("no longer wanted"));
+    fetching = null;
     const key = wanted(state);
     asked = keyOf(key);
     const frame = cache.get(asked);
-    if (frame !== undefined) {
+    if (frame !== undefined && !(frame.standIn && source.live)) {
       store.set({ frame, status: { kind: "ready" } });
       return;
     }
@@ -47,8 +54,12 @@ export function feed(store: ViewerStore, source: Source, signal: AbortSignal): v
     const { state } = store;
     if ("frame" in arrival) {
       if (arrival.frame.generation < state.metadata.generation) return;
-      cache.set(keyOf(arrival.frame), arrival.frame);
-      showIfNews(arrival.frame);
+      const { frame } = arrival;
+      const known = cache.get(keyOf(frame));
+      if (frame.standIn && known?.standIn === false) return showIfNews(known);
+      cache.set(keyOf(frame), frame);
+      if (frame.standIn && source.live && keyOf(frame) === keyOf(wanted(state))) void fetchWhole(frame);
+      else showIfNews(frame);
     } else if (state.status.kind !== "ready") {
       clearTimeout(waiting);
       store.set({ frame: null, status: { kind: arrival.absent ? "empty" : "error", text: arrival.failure } });
@@ -75,8 +86,38 @@ export function feed(store: ViewerStore, source: Source, signal: AbortSignal): v
     },
     signal,
   );
-  signal.addEventListener("abort", () => clearTimeout(waiting), { once: true });
+  signal.addEventListener(
+    "abort",
+    () => {
+      clearTimeout(waiting);
+      clearTimeout(grace);
+      fetching?.abort(new Error("view closed"));
+    },
+    { once: true },
+  );
   showWanted();
+
+  /** Shows what the frame stands in for once it comes, and the frame itself until then, where that takes long. */
+  async function fetchWhole(frame: Frame): Promise<void> {
+    if (fetching !== null) return;
+    const mine = new AbortController();
+    fetching = mine;
+    clearTimeout(waiting);
+    grace = setTimeout(() => showIfNews(frame), GRACE);
+    const { generation, layer, view, call, image } = frame;
+    try {
+      const whole = await source.whole({ generation, layer, view, call, image }, mine.signal);
+      // An answer out of another look is of other values; the frame of that look is on its way.
+      if (keyOf(whole) !== keyOf(frame) || mine.signal.aborted) return;
+      clearTimeout(grace);
+      cache.set(keyOf(whole), whole);
+      showIfNews(whole);
+    } catch {
+      if (!mine.signal.aborted) showIfNews(frame);
+    } finally {
+      if (fetching === mine) fetching = null;
+    }
+  }
 
   function showIfNews(frame: Frame): void {
     if (keyOf(frame) === keyOf(wanted(store.state))) {

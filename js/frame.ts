@@ -54,6 +54,8 @@ export interface Frame extends FrameKey {
   readonly channels: Int32Array;
   /** What each filter adds; null of maps, and of layers that add nothing. */
   readonly bias: Float32Array | null;
+  /** Smaller than what a live kernel has, which is asked for: so much of it is what a notebook can store. */
+  readonly standIn: boolean;
   readonly byteLength: number;
 }
 
@@ -112,6 +114,7 @@ export function parseFrame(bytes: Uint8Array): Frame {
     statNames,
     channels: new Int32Array(aligned(channels.bytes)),
     bias: bias === null ? null : new Float32Array(aligned(bias.bytes)),
+    standIn: meta.stand_in === "1",
     byteLength: bytes.byteLength,
   };
 }

@@ -1,5 +1,5 @@
 import type { AnyModel } from "@anywidget/types";
-import { type Frame, FrameError, type FrameKey, keyOf, parseFrame, parseValues } from "./frame.js";
+import { FILTERS, type Frame, FrameError, type FrameKey, keyOf, parseFrame, parseValues } from "./frame.js";
 import {
   type Choice,
   type DetailRequest,
@@ -32,6 +32,8 @@ export interface Source {
   /** Asks for a frame, which arrives at `onFrame`. */
   want(key: FrameKey): void;
   onFrame(listener: (arrival: Arrival) => void, signal: AbortSignal): void;
+  /** The frame that a smaller one stands in for. Rejects when nothing can answer or the signal aborts. */
+  whole(key: FrameKey, signal: AbortSignal): Promise<Frame>;
   /** Full resolution of some channels. Rejects when nothing can answer or the signal aborts. */
   detail(request: DetailRequest, signal: AbortSignal): Promise<Frame>;
   /** Exact values of a part of a plane, row by row. Rejects as `detail` does. */
@@ -54,8 +56,12 @@ export function arrivalOf(bytes: Uint8Array): Arrival {
   }
 }
 
-/** A kernel behind an anywidget model: it follows what is chosen there by setting `frame`. */
-export function liveSource(model: AnyModel): Source {
+/**
+ * A kernel behind an anywidget model: it follows what is chosen there by setting `frame`.
+ *
+ * @param live whether there is a kernel; else the model is what was stored of one, and holds one frame.
+ */
+export function liveSource(model: AnyModel, live = true): Source {
   function currentFrame(): Arrival | null {
     const bytes = readBytes(model.get(FRAME));
     return bytes.byteLength === 0 ? null : arrivalOf(bytes);
@@ -65,6 +71,7 @@ export function liveSource(model: AnyModel): Source {
 
   /** Sends a request and waits for the bytes of its answer. */
   function ask(request: Request, signal: AbortSignal): Promise<Uint8Array> {
+    if (!live) return Promise.reject(new Error("A saved view has no kernel to ask."));
     return new Promise((resolve, reject) => {
       const id = newId();
       // Its own controller, so that the listener goes with the answer and not only with the view.
@@ -87,7 +94,7 @@ export function liveSource(model: AnyModel): Source {
   }
 
   return {
-    live: true,
+    live,
 
     read: () => readTraits((name) => model.get(name)),
 
@@ -108,13 +115,15 @@ export function liveSource(model: AnyModel): Source {
       }
     },
 
-    holds: () => true,
+    holds: (key) => live || isOf(key, currentFrame()),
 
     want(key) {
       // The kernel knows from the traits. The frame may also be here already, when it was not the news.
       const arrival = currentFrame();
-      if (arrival === null || !("frame" in arrival) || keyOf(arrival.frame) !== keyOf(key)) return;
-      for (const listener of frameListeners) listener(arrival);
+      if (!isOf(key, arrival)) {
+        if (live) return;
+        for (const listener of frameListeners) listener({ failure: whyNot(arrival), absent: true });
+      } else for (const listener of frameListeners) listener(arrival);
     },
 
     onFrame(listener, signal) {
@@ -127,6 +136,7 @@ export function liveSource(model: AnyModel): Source {
       listen(model, `change:${FRAME}`, tell, signal);
     },
 
+    whole: (request, signal) => ask({ kind: "whole", request }, signal).then(parseFrame),
     detail: (request, signal) => ask({ kind: "detail", request }, signal).then(parseFrame),
     values: (request, signal) => ask({ kind: "values", request }, signal).then(parseValues),
     ping: (signal) => ask({ kind: "ping", request: {} }, signal).then(() => {}),
@@ -137,6 +147,20 @@ export function liveSource(model: AnyModel): Source {
       for (const event of ["comm_live_update", "comm:close"]) listen(model, event, listener, signal);
     },
   };
+}
+
+function isOf(key: FrameKey, arrival: Arrival | null): arrival is { readonly frame: Frame } {
+  return arrival !== null && "frame" in arrival && keyOf(arrival.frame) === keyOf(key);
+}
+
+/** Why a saved view cannot show what was picked. */
+function whyNot(arrival: Arrival | null): string {
+  const missing = "This view was saved, and no kernel is there to ask.";
+  if (arrival === null) return `${missing} It was saved without a picture; run the notebook to see one.`;
+  if (!("frame" in arrival)) return arrival.failure;
+  const { layer, view } = arrival.frame;
+  const what = view === FILTERS ? "filters" : "feature maps";
+  return `${missing} It holds only what was shown last: the ${what} of “${layer}”. Run the notebook to see the rest.`;
 }
 
 function listen(

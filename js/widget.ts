@@ -6,18 +6,40 @@ import { mountViewer } from "./viewer.js";
 /** Nothing belongs to the model that is not in a view. A slow start here would lose updates of the kernel. */
 function initialize(_: InitializeProps): void {}
 
+/** ipywidgets marks so the views of models without a kernel; other hosts mark none, and have one. */
+function isConnected(el: HTMLElement): boolean {
+  return el.closest(".jupyter-widgets-disconnected") === null;
+}
+
 function render({ model, el, signal }: RenderProps): () => void {
   // Hosts with an older anywidget give no signal, only the call of what is returned.
   const view = new AbortController();
   signal?.addEventListener("abort", () => view.abort(), { once: true });
-  const root = document.createElement("div");
-  el.append(root);
-  const source = liveSource(model);
-  mountViewer({ root, store: viewerStore(source.read()), source, signal: view.signal });
-  return () => {
-    view.abort();
-    root.remove();
-  };
+  let unmount = mount(isConnected(el));
+  if (!isConnected(el)) {
+    // A notebook that is opened before its kernel: what was stored is shown until the kernel is there.
+    const connect = () => {
+      if (!isConnected(el)) return;
+      model.off("comm_live_update", connect);
+      unmount();
+      unmount = mount(true);
+    };
+    model.on("comm_live_update", connect);
+    view.signal.addEventListener("abort", () => model.off("comm_live_update", connect), { once: true });
+  }
+  return () => view.abort();
+
+  function mount(live: boolean): () => void {
+    const mounted = new AbortController();
+    const end = () => mounted.abort();
+    view.signal.addEventListener("abort", end, { once: true, signal: mounted.signal });
+    const root = document.createElement("div");
+    el.append(root);
+    mounted.signal.addEventListener("abort", () => root.remove(), { once: true });
+    const source = liveSource(model, live);
+    mountViewer({ root, store: viewerStore(source.read()), source, signal: mounted.signal });
+    return end;
+  }
 }
 
 export default { initialize, render };

@@ -2,7 +2,16 @@
  * Every name that crosses from Python, except the inside of a frame: traits, metadata and messages. Nothing
  * that is read here is trusted to have the right type; what is missing gets a value that can be shown.
  */
-import { FEATURE_MAPS, FILTERS, type Frame, FrameError, PROTOCOL, parseFrame, type View } from "./frame.js";
+import {
+  FEATURE_MAPS,
+  FILTERS,
+  type Frame,
+  FrameError,
+  type FrameKey,
+  PROTOCOL,
+  parseFrame,
+  type View,
+} from "./frame.js";
 
 export const COLORMAPS = [
   "auto",
@@ -255,12 +264,13 @@ export interface ValuesRequest {
 }
 
 /**
- * What a page asks of the kernel: full resolution of channels, exact values, whether it is there, or all of the
+ * What a page asks of the kernel: full resolution of channels, exact values, the frame behind a stand-in, whether it is there, or all of the
  * shared state again.
  */
 export type Request =
   | { readonly kind: "detail"; readonly request: DetailRequest }
   | { readonly kind: "values"; readonly request: ValuesRequest }
+  | { readonly kind: "whole"; readonly request: FrameKey }
   | { readonly kind: "ping" | "resend"; readonly request: Readonly<Record<string, never>> };
 
 export function requestMessage(id: string, { kind, request }: Request): object {

@@ -21,7 +21,8 @@ def answer(inspection: Inspection, message: Mapping[str, Any], generation: int) 
     Args:
         inspection: What is shown.
         message: `kind` and what belongs to it: "detail" (full resolution of some channels, a frame),
-            "values" (exact values of a part of a plane, see `values`), or "ping" (is anyone there).
+            "whole" (the frame that a smaller one stood in for), "values" (exact values of a part of a
+            plane, see `values`), or "ping" (is anyone there).
         generation: Counts the looks, as in the frames' metadata.
 
     Raises:
@@ -31,12 +32,14 @@ def answer(inspection: Inspection, message: Mapping[str, Any], generation: int) 
     kind = message.get("kind")
     if kind == "detail":
         return detail(inspection, message, generation)
+    if kind == "whole":
+        return whole(inspection, message, generation)
     if kind == "values":
         return values(inspection, message, generation)
     if kind == "ping":
         return None
     raise ValueError(
-        f"unknown request {kind!r}; this kernel knows 'detail', 'values', 'ping' and 'resend'. "
+        f"unknown request {kind!r}; this kernel knows 'detail', 'whole', 'values', 'ping' and 'resend'. "
         "Restart it and reload the page, so that both are of one version of cnnvis"
     )
 
@@ -50,6 +53,17 @@ def detail(inspection: Inspection, message: Mapping[str, Any], generation: int) 
         image=int(message.get("image", 0)),
         generation=generation,
         channels=[int(channel) for channel in message["channels"]],
+    )
+
+
+def whole(inspection: Inspection, message: Mapping[str, Any], generation: int) -> bytes:
+    """The frame of a layer, as large as a live view has it."""
+    return inspection.frame(
+        _layer(inspection, message),
+        message["view"],
+        int(message.get("call", 0)),
+        image=int(message.get("image", 0)),
+        generation=generation,
     )
 
 

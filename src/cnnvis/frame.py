@@ -9,7 +9,8 @@ A frame is a safetensors file in memory, which `js/frame.ts` reads:
     bias      F32 (tiles,)                         what each filter adds; only where there is one
 
 with metadata (all strings, numbers as JSON): protocol, generation, layer, view, call, image, shape
-([tiles, planes, height, width] of the whole layer at full resolution), factor, stats.
+([tiles, planes, height, width] of the whole layer at full resolution), factor, stats, and stand_in
+where the kernel has a better one, for which the page asks.
 
 In the view "feature_maps" a tile is one channel of an output. In the view "filters" it is the filter
 of one output channel, and its planes are its kernels, one below the other: row p * height + y of a
@@ -96,6 +97,7 @@ def pack(
     max_bytes: int | None = None,
     cut: bool = False,
     bias: Tensor | None = None,
+    stand_in: bool = False,
 ) -> bytes:
     """One frame of a layer's tiles.
 
@@ -109,6 +111,7 @@ def pack(
         max_bytes: The limit when factor is None; None: that of the view in `MAX_BYTES`.
         cut: Where averaging is not enough, keep only the channels that vary most, in their order.
         bias: What each filter of the whole layer adds, (tiles,); None: nothing.
+        stand_in: Whether the frame says that there is a better one.
 
     Raises:
         ValueError: tiles has not four dimensions, or a channel does not exist.
@@ -131,7 +134,8 @@ def pack(
     quantized = quantize(picked, factor=factor, symmetric=key.view == FILTERS)
     if bias is not None:
         bias = bias.float()[list(chosen)] if len(bias) == count else None
-    return encode(quantized, key, list(chosen), (count, planes, height, width), factor, bias)
+    shape = (count, planes, height, width)
+    return encode(quantized, key, list(chosen), shape, factor, bias, stand_in)
 
 
 def encode(
@@ -141,6 +145,7 @@ def encode(
     shape: tuple[int, int, int, int],
     factor: int,
     bias: Tensor | None = None,
+    stand_in: bool = False,
 ) -> bytes:
     """The frame of tiles that are quantized already.
 
@@ -151,6 +156,7 @@ def encode(
         shape: (tiles, planes, height, width) of the whole layer at full resolution.
         factor: By how much each side was averaged down.
         bias: float32 (tiles,), what each filter adds; None: nothing.
+        stand_in: Whether it says that there is a better one.
     """
     arrays = {
         "codes": quantized.codes.numpy(),
@@ -171,6 +177,8 @@ def encode(
         "factor": str(factor),
         "stats": json.dumps(STATISTICS),
     }
+    if stand_in:
+        metadata["stand_in"] = "1"
     packed: bytes = safetensors.numpy.save(arrays, metadata)
     return packed
 

@@ -256,6 +256,7 @@ class Inspection:
         factor: int | None = None,
         max_bytes: int | None = None,
         cut: bool = False,
+        stand_in: bool = False,
     ) -> bytes:
         """What a view needs of one layer, in bytes; see `cnnvis.frame.pack` for the arguments."""
         key = frame.FrameKey(name, view, call, image, generation)
@@ -273,6 +274,7 @@ class Inspection:
             factor=factor,
             max_bytes=max_bytes,
             cut=cut,
+            stand_in=stand_in,
             bias=self._bias(name) if view == frame.FILTERS else None,
         )
 

@@ -2,12 +2,16 @@
 
 The page holds the bundle, the metadata, a frame of each layer's filters, and for each of some images
 of the batch a frame of each call's feature maps. Nothing in it comes from elsewhere, and a
-Content-Security-Policy in its head makes sure of that.
+Content-Security-Policy in its head makes sure of that. The script stands in the page itself and makes
+no code of strings: no `blob:`, no `eval`, no worker, so the page can also be served with a policy
+that has no more than the digests of this one, and in a sandbox that allows scripts. Where no script
+may run, a picture of the layer that it opens with is shown.
 """
 
 from __future__ import annotations
 
 import base64
+import contextlib
 import gzip
 import hashlib
 import html
@@ -19,15 +23,21 @@ from typing import Any
 
 from cnnvis import bundle, files
 from cnnvis.describe import describe, image_count, picture, seen, thumbnails
-from cnnvis.frame import FEATURE_MAPS, VIEWS, clean
+from cnnvis.frame import FEATURE_MAPS, FILTERS, VIEWS, clean
 from cnnvis.inspection import Inspection
 from cnnvis.overview import overview
+from cnnvis.small import small_png
 
 _MEGABYTE = 10**6
 _LARGEST_FRAME = 4 << 20
 _SMALLEST_FRAME = 2048
 _SHRINK = 0.75
 _MOST_IMAGES = 8
+
+# of the picture that is shown without a script; in base64, of what max_mb allows, in CSS pixels
+_STILL_BYTES = 60_000
+_STILL_SHARE = 0.02
+_STILL_WIDTH = 720
 
 _PAGE = """<!doctype html>
 <html lang="en">
@@ -145,7 +155,8 @@ def to_html(
     }
     title = clean(title if title is not None else f"{type(inspection.model).__name__} in cnnvis")
     seen_by_image = {index: _seen(inspection, index, image) for index in shown}
-    empty = len(_page(title, {**content, "images": {}, "frames": {}}).encode())
+    still = _still(inspection, opening, int(min(_STILL_BYTES, _STILL_SHARE * max_mb * _MEGABYTE)))
+    empty = len(_page(title, {**content, "images": {}, "frames": {}}, still).encode())
     room = int(max_mb * _MEGABYTE) - empty
     beside = {index: len(_json({index: told})) for index, told in seen_by_image.items()}
     frames = _frames(inspection, beside, views, room, max_mb)
@@ -159,6 +170,7 @@ def to_html(
             "images": {index: told for index, told in seen_by_image.items() if index in kept},
             "frames": {part.key: frame for part, frame in frames.items()},
         },
+        still,
     )
 
 
@@ -300,14 +312,35 @@ def _weight(entry: tuple[_Part, str]) -> int:
     return len(part.key) + len(frame) + 6
 
 
-def _page(title: str, content: Mapping[str, Any]) -> str:
+def _still(inspection: Inspection, opening: Mapping[str, Any], most: int) -> str:
+    """The layer that the page opens with as a picture in HTML, of at most so many bytes; or nothing."""
+    names = {clean(run.name): run.name for run in inspection.layers}
+    # there is no picture of some layers, and the words are there
+    with contextlib.suppress(Exception):
+        figure = inspection.figure(
+            names[opening["layer"]],
+            opening["view"],
+            call=opening.get("call", 0),
+            image=opening.get("batch_index", 0),
+            width=_STILL_WIDTH,
+        )
+        picture = _base64(small_png(figure, most * 3 // 4 - 200))
+        if picture:
+            what = "Filters" if opening["view"] == FILTERS else "Feature maps"
+            words = html.escape(f"{what} of {opening['layer']}", quote=True)
+            return f'<img src="data:image/png;base64,{picture}" alt="{words}">'
+    return ""
+
+
+def _page(title: str, content: Mapping[str, Any], still: str) -> str:
     script, style = bundle.read("report.js"), bundle.read("widget.css")
     policy = (
         f"default-src 'none'; script-src {_hash(script)}; style-src {_hash(style)}; "
-        "img-src data: blob:; base-uri 'none'; form-action 'none'"
+        "img-src data:; base-uri 'none'; form-action 'none'"
     )
     noscript = (
-        "This report draws its pictures with a script; allow scripts for this page to see them."
+        "<p>This report draws its pictures with a script; allow scripts for this page to explore all "
+        f"layers.</p>{still}"
     )
     return _PAGE.format(
         policy=html.escape(policy, quote=True),

@@ -1,14 +1,15 @@
 """`CNNVisWidget`: a live view of an `Inspection` in a notebook.
 
-Traits carry small JSON and the current frame; the page asks for detail by messages with an id. This
-is the one place where an error becomes a banner in the view.
+Traits carry small JSON and the current frame; the page asks for detail by messages with an id.
+What a trait holds is what a notebook stores: a frame too large for that goes by a message, and a
+smaller one stands in for it. This is the one place where an error becomes a banner in the view.
 """
 
 from __future__ import annotations
 
 import base64
 import contextlib
-import io
+import json
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -17,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import anywidget
 import traitlets
 
-from cnnvis import bundle, files
+from cnnvis import bundle, fallback, files
 from cnnvis.answers import answer
 from cnnvis.choice import LayerChoice, unknown_layer
 from cnnvis.describe import describe, image_count, picture, seen, thumbnails
@@ -26,6 +27,7 @@ from cnnvis.inspection import DEFAULT_MEMORY_MB, Inspection, inspect
 from cnnvis.overview import overview
 from cnnvis.progress import paced, said_in_a_line
 from cnnvis.report import framed
+from cnnvis.small import png, small_png
 from cnnvis.view_state import VIEW_STATE, ViewState
 
 if TYPE_CHECKING:
@@ -46,8 +48,15 @@ _OF_A_LOOK = (
 _IDLE = -1.0
 
 _PREVIEW_WIDTH = 420
-_FAST = 2  # Pillow's Quantize.FASTOCTREE, which needs no import before a picture is drawn
 _STATIC_MB = 2.0
+
+_STORED = 1_950_000
+"""Bytes of JSON that the state of one widget and its small picture may weigh in a notebook's file."""
+
+_PREVIEW = 80_000
+"""Of these, what the picture may weigh, in base64; it may be there twice."""
+
+_LEAST_FRAME = 1 << 16
 
 
 class CNNVisWidget(ViewState, anywidget.AnyWidget):
@@ -280,7 +289,7 @@ class CNNVisWidget(ViewState, anywidget.AnyWidget):
             KeyError: No layer has that name.
             ValueError: There is nothing to show.
         """
-        return files.replace(path, _png(self.figure(layer, view, density=density, **options)))
+        return files.replace(path, png(self.figure(layer, view, density=density, **options)))
 
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:
         """Beside the widget what is shown where none is: a small picture, and words.
@@ -294,8 +303,10 @@ class CNNVisWidget(ViewState, anywidget.AnyWidget):
         data["text/plain"] = f"{self!r}\n{self._inspection!r}"
         # without these the widget is shown all the same
         with contextlib.suppress(Exception):
-            picture = self.figure(width=_PREVIEW_WIDTH).quantize(64, _FAST)
-            data["image/png"] = base64.b64encode(_png(picture)).decode("ascii")
+            picture = small_png(self.figure(width=_PREVIEW_WIDTH), _PREVIEW * 3 // 4)
+            data["image/png"] = base64.b64encode(picture).decode("ascii")
+            if fallback.is_wanted():
+                fallback.publish(data["image/png"])
         if self._is_static:
             data["text/html"] = framed(self.to_html(max_mb=_STATIC_MB), self.height)
         return data, metadata
@@ -326,6 +337,15 @@ class CNNVisWidget(ViewState, anywidget.AnyWidget):
 
     def _together(self) -> Any:
         return self.hold_sync()
+
+    def get_state(self, key: Any = None, drop_defaults: bool = False) -> dict[str, Any]:
+        """The synced traits, or those of some names. Defaults are among them whatever is asked.
+
+        `ipywidgets.embed` leaves them out, its name of the view included: anywidget's page has no
+        defaults of its own and would show nothing.
+        """
+        state: dict[str, Any] = super().get_state(key)
+        return state
 
     def set_state(self, sync_data: dict[str, Any]) -> None:
         """Takes what the page may write, one value at a time; what it may not have is sent back."""
@@ -471,9 +491,21 @@ class CNNVisWidget(ViewState, anywidget.AnyWidget):
             self.frame, self.problem = b"", ""  # a fact about the layer, which the view tells
             return
         try:
-            self.frame = self.inspection.frame(
-                self._name(), self.view, call, image=image, generation=self._generation
-            )
+            name, generation = self._name(), self._generation
+            frame = self.inspection.frame(name, self.view, call, image=image, generation=generation)
+            room = self._room()
+            if len(frame) > room:
+                frame = self.inspection.frame(
+                    name,
+                    self.view,
+                    call,
+                    image=image,
+                    generation=generation,
+                    max_bytes=room,
+                    cut=True,
+                    stand_in=True,
+                )
+            self.frame = frame
             self.problem = ""
         except BaseException as error:
             # no frame of what was shown before under the name of what was asked for
@@ -485,6 +517,15 @@ class CNNVisWidget(ViewState, anywidget.AnyWidget):
                 raise
         else:
             self._shown = wanted
+
+    def _room(self) -> int:
+        """Bytes that the frame may have, so that all that a notebook stores of the widget stays small."""
+        others = self.get_state([name for name in self.keys if name not in ("frame", "layout")])
+        text = {name: each for name, each in others.items() if not isinstance(each, bytes)}
+        taken = len(json.dumps(text)) + sum(
+            _in_base64(len(each)) for each in others.values() if isinstance(each, bytes)
+        )
+        return max(_LEAST_FRAME, (_STORED - 2 * _PREVIEW - taken) * 3 // 4)
 
     @contextlib.contextmanager
     def _said_in_view(self) -> Iterator[Callable[[int, int], None]]:
@@ -516,10 +557,9 @@ class CNNVisWidget(ViewState, anywidget.AnyWidget):
                 self.send(reply, [] if content is None else [content])
 
 
-def _png(picture: Image.Image) -> bytes:
-    content = io.BytesIO()
-    picture.save(content, "PNG")
-    return content.getvalue()
+def _in_base64(size: int) -> int:
+    """How many characters so many bytes take."""
+    return -(-size // 3) * 4
 
 
 def _span(count: int) -> str:

@@ -83,14 +83,18 @@ MAY_IMPORT = {
         "bundle",
         "choice",
         "describe",
+        "fallback",
         "files",
         "frame",
         "inspection",
         "overview",
         "progress",
         "report",
+        "small",
         "view_state",
     },
+    "fallback": set(),
+    "small": set(),
     "colormaps": {"frame"},
     "ranges": {"frame"},
     "figure": {"colormaps", "frame", "inspection", "ranges", "view_state"},
@@ -110,7 +114,7 @@ MAY_IMPORT = {
         "specify",
     },
     "__main__": {"cli"},
-    "report": {"inspection", "frame", "describe", "bundle", "files", "overview"},
+    "report": {"inspection", "frame", "describe", "bundle", "files", "overview", "small"},
 }
 WITHOUT_TORCH = {
     "memory",
@@ -120,6 +124,8 @@ WITHOUT_TORCH = {
     "report",
     "widget",
     "progress",
+    "fallback",
+    "small",
     "view_state",
 }
 

@@ -821,3 +821,43 @@ def test_a_static_picture_shows_what_the_view_shows(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         w.save_png(tmp_path / "nowhere" / "first.png")
     w.close()
+
+
+def test_what_a_notebook_stores_stays_small_and_the_page_gets_the_whole() -> None:
+    torch.manual_seed(0)
+    widget = Recorded(nn.Sequential(nn.Conv2d(3, 512, 1), nn.Conv2d(512, 512, 3)), image_tensor(8))
+    widget.layer, widget.view = "1", FILTERS
+    stored = unpack(widget.frame)
+    assert stored.metadata["stand_in"] == "1"
+    assert (stored.shape, stored.factor > 1) == ((512, 512, 3, 3), True)
+    assert len(json.dumps(widget._get_embed_state())) < 2_000_000
+    answer, (content,) = widget.request(
+        id="a", kind="whole", layer="1", view=FILTERS, call=0, image=0, generation=1
+    )
+    assert "error" not in answer
+    whole = unpack(bytes(content))
+    assert (whole.key, whole.factor, "stand_in" in whole.metadata) == (stored.key, 1, False)
+    widget.view = "feature_maps"
+    assert "stand_in" not in unpack(widget.frame).metadata, "what fits is stored as it is shown"
+    widget.close()
+
+
+def test_embedding_keeps_the_defaults_that_the_page_has_not(widget: Recorded) -> None:
+    state = widget.get_state(drop_defaults=True)
+    assert state["_view_name"] == "AnyView"
+    assert set(state) == set(widget.keys)
+
+
+def test_only_a_notebook_of_jupyter_gets_a_second_picture(
+    widget: Recorded, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    published: list[str] = []
+    monkeypatch.setattr("cnnvis.fallback.publish", published.append)
+    for session in ("", "/a/b-jvsc-1.ipynb", "/a/console-1"):
+        monkeypatch.setenv("JPY_SESSION_NAME", session)
+        widget._repr_mimebundle_()
+    assert published == []
+    monkeypatch.setenv("JPY_SESSION_NAME", "/a/b.ipynb")
+    data, _ = widget._repr_mimebundle_()
+    assert published == [data["image/png"]]
+    assert len(data["image/png"]) < 80_000
