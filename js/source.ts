@@ -155,7 +155,7 @@ function isOf(key: FrameKey, arrival: Arrival | null): arrival is { readonly fra
 
 /** Why a saved view cannot show what was picked. */
 function whyNot(arrival: Arrival | null): string {
-  const missing = "This view was saved, and no kernel is there to ask.";
+  const missing = "This view was saved, and its kernel has ended.";
   if (arrival === null) return `${missing} It was saved without a picture; run the notebook to see one.`;
   if (!("frame" in arrival)) return arrival.failure;
   const { layer, view } = arrival.frame;

@@ -118,4 +118,4 @@ def test_what_was_saved_with_state_is_interactive_with_a_kernel_that_does_not_kn
         maps = TwoConvs().by_hand(image_tensor(48))["first"][0].numpy()
     check_maps(view.samples(), maps)
     view.pick_layer("second")
-    expect(view.root.locator(".cnnvis-message")).to_contain_text("no kernel is there to ask")
+    expect(view.root.locator(".cnnvis-message")).to_contain_text("its kernel has ended")
