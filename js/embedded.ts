@@ -37,7 +37,7 @@ export function embeddedSource({ metadata, thumbnails, images, state, frames }: 
     };
   }
 
-  show(Number(state.batch_index));
+  show(Number(state[pythonName("batchIndex")]));
   const changeListeners = new Set<(patch: Partial<Synced>) => void>();
   const frameListeners = new Set<(arrival: Arrival) => void>();
 

@@ -57,6 +57,8 @@ _PREVIEW = 80_000
 """Of these, what the picture may weigh, in base64; it may be there twice."""
 
 _LEAST_FRAME = 1 << 16
+_ALWAYS_STORED = 1 << 18
+"""Bytes of a frame that fits whatever else is stored, so that nothing has to be counted for it."""
 
 
 class CNNVisWidget(ViewState, anywidget.AnyWidget):
@@ -493,8 +495,7 @@ class CNNVisWidget(ViewState, anywidget.AnyWidget):
         try:
             name, generation = self._name(), self._generation
             frame = self.inspection.frame(name, self.view, call, image=image, generation=generation)
-            room = self._room()
-            if len(frame) > room:
+            if len(frame) > _ALWAYS_STORED and len(frame) > (room := self._room()):
                 frame = self.inspection.frame(
                     name,
                     self.view,
