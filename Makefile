@@ -4,6 +4,7 @@
 # make sweep  every torchvision model and timm family against an oracle: docs/sweep.md, ten minutes
 # make docs   the site: build/docs/index.html, which needs no network to be read
 # make bench  how soon after the call the grid is painted, and how long a frame takes
+# make oldest the tests without a browser, on the oldest versions of torch and the others that are allowed
 # make clean  removes all that was made
 #
 # PYTHON=python3.12 make demo   picks the Python (3.10 or later) that the environment is made with.
@@ -16,7 +17,7 @@ NPM := $(shell command -v npm || echo $(BIN)/npm)
 BUNDLE := src/cnnvis/static/widget.js
 JS := $(shell find js -type f) package.json package-lock.json esbuild.mjs tsconfig.json
 
-.PHONY: demo test test-js test-python lab lint format docs bench sweep golden screenshots clean
+.PHONY: demo test test-js test-python lab lint format docs bench sweep oldest golden screenshots clean
 
 demo: $(VENV)/.notebook $(BUNDLE)
 	mkdir -p build
@@ -63,6 +64,15 @@ bench: $(VENV)/.test $(BUNDLE)
 	$(BIN)/python tests/browser/chromium.py
 	$(BIN)/python benchmarks/first_paint.py
 	$(BIN)/python benchmarks/frames.py
+
+# an environment of its own, as its versions are not those of the other targets
+oldest: $(BUNDLE) build/oldest/.complete
+	build/oldest/bin/python -m pytest -n 2 --dist loadfile tests/python
+
+build/oldest/.complete: pyproject.toml tests/oldest.txt
+	$(PYTHON) -m venv build/oldest
+	build/oldest/bin/python -m pip install --quiet -c tests/oldest.txt -e ".[test]"
+	touch $@ $(BUNDLE)
 
 # what is taken against what is computed, over all models; `make test` runs some of them
 sweep: $(VENV)/.test

@@ -9,6 +9,7 @@ no one who zooms into it.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,6 +32,7 @@ _DARK = ("#16191d", "#0d0f12", "#e7eaee", "#a2abb6")
 _MARGIN, _ABOVE, _BELOW = 14, 34, 40
 _HEADER = 20  # beside a matrix, for the numbers of its rows
 _BAR = (200, 10)
+_LINE = 15
 _TALLEST = 0.62  # of the width, for the tiles; what needs more gets smaller cells
 _LARGEST_CELL = 48
 _MOST_PIXELS = 2**26
@@ -175,13 +177,18 @@ def draw(
     else:
         size = (max(1, round(grid.shape[1] * cell)), max(1, round(grid.shape[0] * cell)))
         middle = Image.fromarray(grid).resize(size, Image.Resampling.BOX)
+    bar_width, bar_height = min(_BAR[0], width // 3) * density, _BAR[1] * density
+    small = _font(12 * density)
+    words = _words(frame, style, shown, shared, in_color)
+    lines = _lines(words, small, (width - 3 * _MARGIN) * density - bar_width)
+    below = (_BELOW + _LINE * (len(lines) - 1)) * density
     picture = Image.new(
         "RGB",
-        (width * density, middle.height + (_ABOVE + _BELOW + 2 * _MARGIN) * density),
+        (width * density, middle.height + (_ABOVE + 2 * _MARGIN) * density + below),
         theme[_SURFACE],
     )
     pen = ImageDraw.Draw(picture)
-    stage = (0, _ABOVE * density, picture.width, picture.height - _BELOW * density)
+    stage = (0, _ABOVE * density, picture.width, picture.height - below)
     pen.rectangle((stage[0], stage[1], stage[2] - 1, stage[3] - 1), fill=theme[_STAGE])
     left = (picture.width - middle.width) // 2
     top = (_ABOVE + _MARGIN) * density
@@ -193,15 +200,16 @@ def draw(
         _number_tiles(pen, numbers, places, (left, top, cell), density, theme)
 
     x, y = _MARGIN * density, _ABOVE * density // 2
+    title = _elided(title, _font(13 * density), picture.width - 2 * x)
     pen.text((x, y), title, fill=theme[_INK], font=_font(13 * density), anchor="lm")
-    y = picture.height - _BELOW * density // 2
-    words = _words(frame, style, shown, shared, in_color)
-    pen.text((x, y), words, fill=theme[_SOFT], font=_font(12 * density), anchor="lm")
-    bar_width, bar_height = (side * density for side in _BAR)
+    middle_of_line = picture.height - below + _BELOW * density // 2
+    for line in lines:
+        pen.text((x, middle_of_line), line, fill=theme[_SOFT], font=small, anchor="lm")
+        middle_of_line += _LINE * density
     colors = table("gray" if in_color else colormap)
     row = colors[np.arange(bar_width) * 255 // max(bar_width - 1, 1)]
     bar = Image.fromarray(np.ascontiguousarray(np.tile(row, (bar_height, 1, 1))))
-    picture.paste(bar, (picture.width - x - bar_width, y - bar_height // 2))
+    picture.paste(bar, (picture.width - x - bar_width, picture.height - (below + bar_height) // 2))
     return picture
 
 
@@ -412,7 +420,7 @@ def _step(count: int, at: list[float], room: int) -> int:
 
 def _words(
     frame: Frame, style: Style, shown: list[int], shared: Range | None, in_color: bool
-) -> str:
+) -> list[str]:
     """What the colors stand for, how many tiles there are, and what a pixel is."""
     word = "filter" if frame.key.view == FILTERS else "channel"
     own = f"each {word} by its own range"
@@ -427,7 +435,33 @@ def _words(
     odd = int(np.nansum(frame.stats[shown, 3])) if shown else 0
     if odd:
         words.append(f"{odd} values not finite")
-    return " · ".join(words)
+    return words
+
+
+def _lines(words: Sequence[str], font: Any, room: float) -> list[str]:
+    """Words with dots between them, on as many lines as it takes to keep within the room."""
+    lines: list[str] = []
+    for word in words:
+        longer = f"{lines[-1]} · {word}" if lines else word
+        if lines and font.getlength(longer) <= room:
+            lines[-1] = longer
+        else:
+            lines.append(word)
+    return [_elided(line, font, room) for line in lines]
+
+
+def _elided(text: str, font: Any, room: float) -> str:
+    """The text, without so much of its middle that it keeps within the room."""
+    if font.getlength(text) <= room:
+        return text
+    kept = len(text) - 1
+    while kept > 2 and font.getlength(_without_middle(text, kept)) > room:
+        kept -= 1
+    return _without_middle(text, kept)
+
+
+def _without_middle(text: str, kept: int) -> str:
+    return f"{text[: kept - kept // 2]}…{text[len(text) - kept // 2 :]}"
 
 
 def _font(size: float) -> Any:

@@ -130,7 +130,7 @@ def capture_from(model: nn.Module) -> None:
         (capture_from, CAREFUL, Injected, 1, 150),
         (look_at, CAREFUL, MemoryError, 3, 100),
         (look_at, OTHERS, KeyboardInterrupt, 97, 50),
-        (look_at, CONTEXTS, KeyboardInterrupt, 1, 50),
+        (look_at, CONTEXTS, KeyboardInterrupt, 1, 40),
     ],
 )
 def test_cut_off_at_any_line(

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from cnnvis import Inspection, inspect
 from cnnvis.colormaps import NONFINITE, table
-from cnnvis.figure import Style, colors_of, order
+from cnnvis.figure import Style, _elided, _font, colors_of, order
 from cnnvis.frame import FEATURE_MAPS, FILTERS, Frame, FrameKey, pack, unpack
 from cnnvis.ranges import layer_range, own_range
 from cnnvis.view_state import COLORMAPS, SORTS
@@ -216,3 +216,38 @@ def test_a_name_may_hold_anything() -> None:
     model = nn.Sequential()
     model.add_module("\x00<b>\ud800 \u2028 \U0001f408" * 30, nn.Conv2d(3, 2, 3))
     assert look_at(model, 16).figure().width == 1200
+
+
+@pytest.mark.parametrize("density", [1, 2])
+@pytest.mark.parametrize("width", [240, 420, 1200])
+@pytest.mark.parametrize("view", ["feature_maps", "filters"])
+def test_no_words_run_into_the_colors_or_out_of_the_picture(
+    width: int, density: int, view: str
+) -> None:
+    torch.manual_seed(0)
+    model = nn.Sequential()
+    model.add_module("a_block_with_quite_a_long_name" * 3, nn.Conv2d(3, 6, 3))
+    with torch.no_grad():
+        next(model.parameters())[0] = torch.nan
+    look = inspect(model, image_tensor(48))
+    name = look.first.name
+    picture = np.asarray(look.figure(name, view, width=width, density=density, clip=2))
+    surface = picture[0, 0]
+    bar = min(200, width // 3) * density
+    foot = picture[-40 * density :]
+    beside = foot[:, -bar - 14 * density - 8 * density : -bar - 14 * density]
+    assert (beside == surface).all(), "between the words and the colors there is room"
+    assert (picture[: 34 * density, -8 * density :] == surface).all()
+    assert (foot[:, : picture.shape[1] // 2] != surface).any(), "there are words"
+
+
+def test_a_long_name_keeps_its_ends() -> None:
+    font = _font(13)
+    text = "stages.0.blocks.1.a_long_name_of_a_module.conv · feature maps"
+    short = _elided(text, font, 200)
+    assert font.getlength(short) <= 200
+    start, end = short.split("…")
+    assert text.startswith(start)
+    assert text.endswith(end)
+    assert len(end) > 5
+    assert _elided(text, font, 2000) == text
