@@ -24,11 +24,13 @@ class Chosen:
         layers: Those that are modules.
         function: Whether to take a convolution that the model calls as a function.
         nothing: What to say where neither is there.
+        choice: What was asked for.
     """
 
     layers: list[Layer]
     function: Callable[[Layer], bool]
     nothing: str
+    choice: LayerChoice = None
 
 
 def choose_layers(model: nn.Module, choice: LayerChoice) -> Chosen:
@@ -57,9 +59,9 @@ def choose_layers(model: nn.Module, choice: LayerChoice) -> Chosen:
             raise ValueError(
                 f'layers must be None, "all", a list of names or a predicate, got {choice!r}'
             )
-        return Chosen(everything, lambda layer: True, nothing)
+        return Chosen(everything, lambda layer: True, nothing, choice)
     if callable(choice):
-        return Chosen([layer for layer in everything if choice(layer)], choice, nothing)
+        return Chosen([layer for layer in everything if choice(layer)], choice, nothing, choice)
     by_name = {name: layer for layer in everything for name in (layer.name, *layer.aliases)}
     # which functions are called is known after a look only
     functions = {name for name in choice if name not in by_name and _FUNCTION.search(name)}
@@ -71,6 +73,7 @@ def choose_layers(model: nn.Module, choice: LayerChoice) -> Chosen:
         [layer for layer in everything if layer.name in wanted],
         lambda layer: layer.name in functions,
         nothing,
+        tuple(choice),
     )
 
 

@@ -23,12 +23,13 @@ from cnnvis.capture import ForwardError
 from cnnvis.choice import Chosen, LayerChoice, choose_layers, unknown_layer
 from cnnvis.image import as_batch
 from cnnvis.labels import own_labels
-from cnnvis.layers import Layer, walk
+from cnnvis.layers import Layer
 from cnnvis.look import Coded, Look, Progress
 from cnnvis.notes import Note, notes_of
 from cnnvis.operation import tensors
 from cnnvis.preprocessing import recipe_of, spatial_of, unscaled
 from cnnvis.run import LayerRun
+from cnnvis.structure import Structure
 from cnnvis.tiles import filter_tiles, map_tiles
 from cnnvis.weights import bias, by_filter, filters
 
@@ -83,8 +84,11 @@ class Inspection:
         memory_mb: float,
         progress: Progress | None = None,
         partial: bool = False,
+        structure: Structure | None = None,
+        like: Inspection | None = None,
     ) -> None:
         self.model = model
+        self._chosen, self._structure = chosen, structure
         self.preprocessing = preprocessing
         self.pictures = list(pictures)
         self.input_shapes = [tuple(tensor.shape) for tensor in tensors(inputs)]
@@ -100,12 +104,17 @@ class Inspection:
                 chosen=chosen.function,
                 progress=progress,
                 partial=partial,
+                structure=structure,
+                like=None if like is None else like._look,
             )
         except ForwardError as error:
             if chosen.layers:
                 raise
             raise ValueError(chosen.nothing) from error
         self.output = look.output
+        if like is not None and look.repeated:
+            self.layers, self._runs = list(like._runs.values()), like._runs
+            return
         functional = [layer for name, layer in look.trace.functional.items() if name in look.shapes]
         layers = [*chosen.layers, *functional]
         if not layers:
@@ -422,6 +431,7 @@ def inspect(
     memory_mb: float = DEFAULT_MEMORY_MB,
     progress: Progress | None = None,
     partial: bool = False,
+    like: Inspection | None = None,
 ) -> Inspection:
     """Looks at a model with one input: one forward pass, the model left as it was.
 
@@ -446,15 +456,27 @@ def inspect(
         progress: Called from the forward pass with how many layers have run and how many there are.
         partial: Where the forward pass raises after some layers have run, look at these; a note
             says so.
+        like: An earlier look at the same model. Where the model is built as it was then and the input
+            has the same form, what does not depend on values is taken over (shapes, receptive fields,
+            multiply-adds, what follows in place), and the pass costs little more than a bare one.
+            Whether the model looks at values, draws random numbers or holds a state that cannot be
+            compared was seen in that look, and then nothing is. What a forward reads outside of the
+            model and of torch, such as a global variable, is not seen.
 
     Raises:
         TypeError: model is no module.
         ValueError: It has no such layer, or the image cannot be read; the text says what to do.
         ForwardError: The forward pass raised.
     """
-    chosen = choose_layers(model, layers)
-    modules = [module for _, _, module in walk(model)]
-    parameters = [p for module in modules for p in module.parameters(recurse=False)]
+    structure = Structure(model)
+    if like is not None and not (like.model is model and structure.is_like(like._structure)):
+        like = None
+    if like is not None and (like._chosen.choice is layers or like._chosen.choice == layers):
+        chosen = like._chosen
+    else:
+        chosen, like = choose_layers(model, layers), None
+    modules = [module for _, module in structure.modules]
+    parameters = [p for module in modules for p in module._parameters.values() if p is not None]
     if any(map(is_lazy, parameters)):
         raise ValueError(
             f"model {type(model).__name__} has lazy layers that are not initialized, and a look would "
@@ -515,4 +537,6 @@ def inspect(
         memory_mb=memory_mb,
         progress=progress,
         partial=partial,
+        structure=structure,
+        like=like,
     )

@@ -6,9 +6,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from cnnvis.layers import Kind, Layer
+
+_READS = {torch.Tag.data_dependent_output, torch.Tag.dynamic_output_shape}
 
 
 @dataclass(frozen=True)
@@ -19,18 +22,20 @@ class Schema:
         name: Such as "aten::relu_"; "" for what is no plain operator.
         writes: Positions of the arguments that it writes into.
         writes_named: The same by name, for those that are passed so (`out=`).
+        reads: Whether values come out of it as numbers, or as the shape of what it gives.
     """
 
     name: str
     writes: tuple[int, ...] = ()
     writes_named: tuple[str, ...] = ()
+    reads: bool = False
 
     @classmethod
     def of(cls, func: Any) -> Schema:
         """Read from what the dispatcher calls."""
         schema = getattr(func, "_schema", None)
         if schema is None:
-            return cls("")
+            return cls("", reads=True)
         written = [
             (i, argument)
             for i, argument in enumerate(schema.arguments)
@@ -40,6 +45,7 @@ class Schema:
             schema.name,
             tuple(i for i, argument in written if not argument.kwarg_only),
             tuple(argument.name for _, argument in written),
+            not _READS.isdisjoint(func.tags),
         )
 
     def written(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Iterator[Tensor]:

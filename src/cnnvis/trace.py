@@ -9,9 +9,11 @@ depends on. A dispatch mode sees them in this thread only, and leaves what they 
 from __future__ import annotations
 
 import math
+import random
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.multiprocessing.reductions import StorageWeakRef
@@ -63,6 +65,8 @@ class Trace(TorchDispatchMode):  # type: ignore[no-untyped-call]
         reasons: From layer name to why the field of a call is not known.
         images: How many images the inputs hold; 1 where they are not known to hold any.
         problem: What went wrong in watching; "" if nothing did. The pass itself is not disturbed.
+        read: Whether the model looked at values, or drew random numbers outside of torch, so that
+            another pass may take another course.
     """
 
     supports_higher_order_operators = True
@@ -78,7 +82,9 @@ class Trace(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self.fields: dict[str, list[ReceptiveField | None]] = {}
         self.reasons: dict[str, str] = {}
         self.problem = ""
+        self.read = False
         self._take = take
+        self._drawn: Any = None
         self._watching = True
         self._flags: dict[str, bool] = {}
         self._reading = Reading(self._read)
@@ -111,8 +117,14 @@ class Trace(TorchDispatchMode):  # type: ignore[no-untyped-call]
         # else the first operation imports all of torch._dynamo, which takes two seconds
         return False
 
+    @property
+    def repeats(self) -> bool:
+        """Whether a pass of the same structure takes this course again, all of it through hooks."""
+        return not (self.read or self.problem or self.functional or self.bypassed)
+
     def __enter__(self) -> Trace:
         self._flags = _flags()
+        self._drawn = _drawn()
         self._reading.__enter__()
         super().__enter__()  # type: ignore[no-untyped-call]
         return self
@@ -127,9 +139,11 @@ class Trace(TorchDispatchMode):  # type: ignore[no-untyped-call]
         finally:
             vars(_python_dispatch).update(self._flags)
             self._reading.__exit__(*error)
+            self.read |= self._drawn != _drawn()
 
     def _read(self, tensor: Tensor, how: str) -> None:
         if self._watching:
+            self.read = True
             try:
                 self._fields.left(tensor, how)
             except Exception as error:
@@ -152,6 +166,7 @@ class Trace(TorchDispatchMode):  # type: ignore[no-untyped-call]
         schema = self._schemas.get(func)
         if schema is None:
             schema = self._schemas[func] = Schema.of(func)
+        self.read |= schema.reads
         if schema.name in _CONVOLUTIONS:
             _check_room(Convolution.of(args), args[0])
         out = func(*args, **kwargs)
@@ -268,6 +283,12 @@ class Trace(TorchDispatchMode):  # type: ignore[no-untyped-call]
             what[number] = value
             kept = StorageWeakRef(tensor.untyped_storage())  # type: ignore[no-untyped-call]
             self._kept.append(kept)
+
+
+def _drawn() -> Any:
+    """Where Python's and NumPy's random numbers are."""
+    _, keys, *rest = np.random.get_state()
+    return random.getstate(), keys.tobytes(), rest
 
 
 def _flags() -> dict[str, bool]:

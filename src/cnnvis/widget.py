@@ -434,7 +434,14 @@ class CNNVisWidget(ViewState, anywidget.AnyWidget):
         with self._lock:
             model = self.inspection.model
             with self._said_in_view() as progress:
-                look = inspect(model, image, inputs=inputs, progress=progress, **self._options)
+                look = inspect(
+                    model,
+                    image,
+                    inputs=inputs,
+                    progress=progress,
+                    like=self.inspection,
+                    **self._options,
+                )
             before = (self._inspection, self._image, self._model_inputs, self._generation)
             state = {name: getattr(self, name) for name in _OF_A_LOOK}
             with self.hold_sync():
