@@ -32,6 +32,12 @@ class Chosen:
     nothing: str
     choice: LayerChoice = None
 
+    def is_of(self, choice: LayerChoice) -> bool:
+        """Whether these are the layers of a choice, for a model that is as it was."""
+        if isinstance(choice, str) or callable(choice) or choice is None:
+            return self.choice is choice or self.choice == choice
+        return self.choice == tuple(choice)
+
 
 def choose_layers(model: nn.Module, choice: LayerChoice) -> Chosen:
     """The layers to look at; see `inspect`.

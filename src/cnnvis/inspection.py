@@ -27,7 +27,7 @@ from cnnvis.layers import Layer
 from cnnvis.look import Coded, Look, Progress
 from cnnvis.notes import Note, notes_of
 from cnnvis.operation import tensors
-from cnnvis.preprocessing import recipe_of, spatial_of, unscaled
+from cnnvis.preprocessing import Recipe, recipe_of, spatial_of, unscaled
 from cnnvis.run import LayerRun
 from cnnvis.structure import Structure
 from cnnvis.tiles import filter_tiles, map_tiles
@@ -84,11 +84,16 @@ class Inspection:
         memory_mb: float,
         progress: Progress | None = None,
         partial: bool = False,
-        structure: Structure | None = None,
+        structure: Structure,
+        recipe: Recipe | None,
+        spatial: int | None,
         like: Inspection | None = None,
     ) -> None:
         self.model = model
         self._chosen, self._structure = chosen, structure
+        self._recipe, self._spatial = recipe, spatial
+        self._look: Look
+        self._runs: dict[str, LayerRun]
         self.preprocessing = preprocessing
         self.pictures = list(pictures)
         self.input_shapes = [tuple(tensor.shape) for tensor in tensors(inputs)]
@@ -96,7 +101,7 @@ class Inspection:
         self._lock = threading.RLock()
         self._given = list(notes)
         try:
-            self._look = look = Look(
+            look = self._look = Look(
                 model,
                 inputs,
                 chosen.layers,
@@ -104,7 +109,6 @@ class Inspection:
                 chosen=chosen.function,
                 progress=progress,
                 partial=partial,
-                structure=structure,
                 like=None if like is None else like._look,
             )
         except ForwardError as error:
@@ -468,10 +472,11 @@ def inspect(
         ValueError: It has no such layer, or the image cannot be read; the text says what to do.
         ForwardError: The forward pass raised.
     """
-    structure = Structure(model)
-    if like is not None and not (like.model is model and structure.is_like(like._structure)):
+    if like is not None and (like.model is not model or not like._structure.holds()):
         like = None
-    if like is not None and (like._chosen.choice is layers or like._chosen.choice == layers):
+    structure = Structure(model) if like is None else like._structure
+    recipe, spatial = (None, None) if like is None else (like._recipe, like._spatial)
+    if like is not None and like._chosen.is_of(layers):
         chosen = like._chosen
     else:
         chosen, like = choose_layers(model, layers), None
@@ -498,7 +503,8 @@ def inspect(
         takes_list = type(model).__module__.startswith(_DETECTION)
         if takes_list and transform is None:
             transform = unscaled
-        recipe = recipe_of(model)
+        if recipe is None:
+            recipe, spatial = recipe_of(model), spatial_of(model)
         # a tensor goes to the model as it is, and the model says whether it fits
         channels = None if transform or isinstance(image, Tensor) else recipe.channels
         batch = as_batch(
@@ -506,7 +512,7 @@ def inspect(
             transform=transform,
             channels=channels,
             recipe=recipe,
-            spatial=None if takes_list else spatial_of(model),
+            spatial=None if takes_list else spatial,
         )
         where = device or (parameter.device if parameter is not None else "cpu")
         dtype = parameter.dtype if parameter is not None else batch.tensor.dtype
@@ -538,5 +544,7 @@ def inspect(
         progress=progress,
         partial=partial,
         structure=structure,
+        recipe=recipe,
+        spatial=spatial,
         like=like,
     )

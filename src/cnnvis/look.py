@@ -19,7 +19,7 @@ from cnnvis.capture import Activations, ForwardError, capture, clone
 from cnnvis.frame import FEATURE_MAPS, MAX_BYTES, factor_for
 from cnnvis.layers import Layer, unwrap, walk
 from cnnvis.quantize import Quantized, quantize
-from cnnvis.structure import Structure, form_of
+from cnnvis.structure import form_of
 from cnnvis.tiles import map_tiles
 from cnnvis.trace import Trace
 
@@ -59,10 +59,9 @@ class Look:
         chosen: Whether to take a convolution that is called as a function.
         progress: Called with how many layers have run, and how many there are.
         partial: Whether what had run is enough where the pass raises.
-        structure: Of the model; None: not known.
-        like: An earlier look at the same layers. If the structure is the same and the pass takes the
-            same course, what was found out about that one is taken over, and this one runs with hooks
-            alone.
+        like: An earlier look at the same layers of the same model, which is built as it was. If the pass
+            takes the same course, what was found out about that one is taken over, and this one runs
+            with hooks alone.
 
     Attributes:
         repeated: Whether all but the values is that of `like`.
@@ -90,10 +89,9 @@ class Look:
         chosen: Callable[[Layer], bool],
         progress: Progress | None = None,
         partial: bool = False,
-        structure: Structure | None = None,
         like: Look | None = None,
     ) -> None:
-        self.structure, self._form = structure, form_of(inputs)
+        self._form = form_of(inputs)
         self.shapes: dict[str, list[tuple[int, ...]]] = {}
         self.failures: dict[str, str] = {}
         self._model, self._inputs, self._layers = model, inputs, list(layers)
@@ -116,15 +114,12 @@ class Look:
     def _repeats(self, like: Look) -> bool:
         """Takes the values alone, if the pass takes the course of an earlier one; else leaves nothing."""
         if (
-            self.structure is None
-            or like.structure is None
-            or not like.trace.repeats
+            not like.trace.repeats
             or like.stopped
             or like.failures
             or like.replaced
             or self._form is None
             or self._form != like._form
-            or not self.structure.is_like(like.structure)
             or max(map(_values, like.shapes.values()), default=0) > _LARGE
         ):
             return False

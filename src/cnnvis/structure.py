@@ -7,6 +7,7 @@ about the first pass, operation by operation, then holds for the second.
 
 from __future__ import annotations
 
+import functools
 import types
 from collections.abc import Mapping
 from enum import Enum
@@ -17,16 +18,17 @@ from torch import Tensor, nn
 
 from cnnvis.layers import walk
 
-_PLAIN = (
-    type(None), bool, int, float, complex, str, bytes, torch.dtype, torch.device, torch.layout,
-    torch.memory_format, types.FunctionType, types.BuiltinFunctionType, type, Enum, range, slice,
+# what never changes, and is told by what it is
+_FIXED = (
+    type(None), bool, int, float, complex, str, bytes, range, slice, Enum, torch.dtype, torch.device,
+    torch.layout, torch.memory_format, torch.Size, types.FunctionType, types.BuiltinFunctionType, type,
 )  # fmt: skip
-_REGISTRIES = ("_parameters", "_buffers", "_modules")
+_CHANGES = {"training"}  # a look is in eval mode whatever it says
 _DEEPEST = 4
 
 
 class Structure:
-    """A model as it is built at one time.
+    """A model as it was built when this was made.
 
     Args:
         model: Any module; it is only read.
@@ -37,24 +39,76 @@ class Structure:
 
     def __init__(self, model: nn.Module) -> None:
         self.modules = [(name, module) for name, _, module in walk(model)]
-        self._own: dict[int, tuple[nn.Module, Any]] = {}
         self._around = _around()
+        self._own: list[_Own] = []
         try:
-            for _, module in [("", model), *self.modules]:
-                if id(module) not in self._own:
-                    self._own[id(module)] = (module, _of_module(module))
-            self.is_known = True
+            each = {id(module): module for _, module in self.modules}
+            self._own = [_Own(module) for module in {id(model): model, **each}.values()]
+            self._is_known = True
         except _Unknown:
-            self.is_known = False
+            self._is_known = False
 
-    def is_like(self, other: Structure) -> bool:
-        """Whether it is built as at another time."""
-        known = self.is_known and other.is_known
-        return known and self._around == other._around and self._own == other._own
+    def holds(self) -> bool:
+        """Whether the model is still built so."""
+        if not self._is_known or self._around != _around():
+            return False
+        try:
+            return all(own.holds() for own in self._own)
+        except _Unknown:
+            return False
+
+
+def form_of(inputs: Any) -> Any:
+    """What a model is given, without the values: to be compared; None where it cannot be told."""
+    try:
+        return [_given(inputs)]
+    except _Unknown:
+        return None
 
 
 class _Unknown(Exception):
     """Something whose state cannot be seen, such as a generator of random numbers."""
+
+
+class _Own:
+    """What one module has of its own."""
+
+    __slots__ = ("count", "empty", "fixed", "forward", "kind", "module", "other")
+
+    def __init__(self, module: nn.Module) -> None:
+        if isinstance(module, torch.jit.ScriptModule):
+            raise _Unknown
+        self.module, self.kind, self.forward = module, type(module), type(module).forward
+        self.empty: list[str] = []
+        self.fixed: list[tuple[str, Any]] = []
+        self.other: list[tuple[str, Any]] = []
+        own = vars(module)
+        self.count = len(own)
+        for name, value in own.items():
+            if isinstance(value, dict) and not value:  # most are hooks that are not there
+                self.empty.append(name)
+            elif name in _CHANGES:
+                continue
+            elif isinstance(value, _FIXED):
+                self.fixed.append((name, value))
+            else:
+                self.other.append((name, _plain(value)))
+
+    def holds(self) -> bool:
+        now = vars(self.module)
+        if type(self.module) is not self.kind or self.kind.forward is not self.forward:
+            return False
+        return (
+            len(now) == self.count
+            and not any(now.get(name, True) for name in self.empty)
+            and all(_is_same(now.get(name, _Own), value) for name, value in self.fixed)
+            and all(_plain(now.get(name, _Own)) == value for name, value in self.other)
+        )
+
+
+def _is_same(current: Any, value: Any) -> bool:
+    # 1 is no 1.0; a float that is no number is never the same, and then nothing is taken over
+    return current is value or (type(current) is type(value) and bool(current == value))
 
 
 def _around() -> tuple[Any, ...]:
@@ -67,27 +121,6 @@ def _around() -> tuple[Any, ...]:
     )
 
 
-def _of_module(module: nn.Module) -> Any:
-    if isinstance(module, torch.jit.ScriptModule):
-        raise _Unknown
-    kind = type(module)
-    own = {}
-    for name, value in vars(module).items():
-        if name in _REGISTRIES:
-            own[name] = {key: _registered(each) for key, each in value.items()}
-        elif name != "training":  # it is looked at in eval mode
-            own[name] = _plain(value)
-    return kind, kind.forward, own
-
-
-def form_of(inputs: Any) -> Any:
-    """What a model is given, without the values: to be compared; None where it cannot be told."""
-    try:
-        return [_given(inputs)]
-    except _Unknown:
-        return None
-
-
 def _given(inputs: Any) -> Any:
     if isinstance(inputs, Tensor):
         return _plain(inputs)[1:]
@@ -98,35 +131,24 @@ def _given(inputs: Any) -> Any:
     return _plain(inputs)
 
 
-def _registered(value: Any) -> Any:
-    return _plain(value) if isinstance(value, Tensor) else id(value)
-
-
 def _plain(value: Any, depth: int = _DEEPEST) -> Any:
     """A value as what can be compared later: by itself, by its parts, or by what it is."""
     if isinstance(value, Tensor):
-        # a tensor that replaces another of the same kind changes no course, but where it lies may
-        if type(value) not in (Tensor, nn.Parameter) or value.is_sparse:
+        if type(value) not in (Tensor, nn.Parameter) or value.layout != torch.strided:
             raise _Unknown
-        return (
-            id(value),
-            value.dtype,
-            value.device,
-            value.shape,
-            value.stride() if value.layout == torch.strided else None,
-        )
+        return id(value), value.dtype, value.device, value.shape, value.stride()
     if isinstance(value, nn.Module):
         return id(value)
-    if isinstance(value, _PLAIN):
+    if isinstance(value, _FIXED):
         return value
     if depth == 0:
         raise _Unknown
     if isinstance(value, Mapping):
-        return [(key, _plain(each, depth - 1)) for key, each in value.items()]
-    if isinstance(value, list | tuple | torch.Size):
+        return {key: _plain(each, depth - 1) for key, each in value.items()}
+    if isinstance(value, list | tuple):
         return [type(value), *(_plain(each, depth - 1) for each in value)]
     if isinstance(value, set | frozenset):
         return {_plain(each, depth - 1) for each in value}
-    if type(value).__name__ == "partial":
+    if isinstance(value, functools.partial):
         return [value.func, _plain(value.args, depth - 1), _plain(value.keywords, depth - 1)]
     raise _Unknown

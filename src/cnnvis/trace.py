@@ -287,8 +287,12 @@ class Trace(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
 def _drawn() -> Any:
     """Where Python's and NumPy's random numbers are."""
-    _, keys, *rest = np.random.get_state()
-    return random.getstate(), keys.tobytes(), rest
+    numpy = np.random.get_state(legacy=False)
+    return random.getstate(), repr({**numpy, "state": None}), _bytes_of(numpy["state"])
+
+
+def _bytes_of(state: Mapping[str, Any]) -> list[Any]:
+    return [each.tobytes() if isinstance(each, np.ndarray) else each for each in state.values()]
 
 
 def _flags() -> dict[str, bool]:
