@@ -180,7 +180,9 @@ class Course(TwoConvs):
             setattr(self, name, value)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.second(self.first(x) if self.chooses(self, x) else self.first(x.flip(2)))
+        y: Tensor = self.first(x) if self.chooses(self, x) else self.first(x.flip(2))
+        y = self.second(y)
+        return y
 
 
 def counted(model: Any) -> int:
