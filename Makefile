@@ -62,6 +62,8 @@ golden: $(VENV)/.test
 
 bench: $(VENV)/.test $(BUNDLE)
 	$(BIN)/python tests/browser/chromium.py
+	$(BIN)/python -m pip install --quiet -e ".[bench]"
+	$(BIN)/python benchmarks/looking.py
 	$(BIN)/python benchmarks/first_paint.py
 	$(BIN)/python benchmarks/frames.py
 

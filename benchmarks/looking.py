@@ -1,0 +1,208 @@
+"""What looking costs: cnnvis and its peers beside the bare forward pass, as ratios. `make bench`.
+
+    .venv/bin/python benchmarks/looking.py [model ...]
+
+All take every convolution. One process for each number of threads; in it each round runs all of them once,
+in turn, so that the machine's moods fall on all alike; ratios are of the medians, with the quartiles of the
+ratios within a round.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+import torch
+import torchvision
+from results import table, write
+from torch import Tensor, nn
+
+from cnnvis import CNNVisWidget, inspect
+
+MODELS = (
+    "resnet50", "vgg16", "convnext_tiny", "resnet18", "densenet121", "efficientnet_b0",
+    "mobilenet_v3_large", "resnet152",
+)  # fmt: skip
+ROUNDS = 9
+THREADS = (1, 2)
+BARE = "bare forward"
+
+
+def convolutions(model: nn.Module) -> dict[str, nn.Module]:
+    """The convolutions of a model by name."""
+    return {n: m for n, m in model.named_modules() if isinstance(m, nn.Conv2d)}
+
+
+def ours(model: nn.Module, first: Tensor) -> dict[str, Callable[[Tensor], Any]]:
+    """A first look, one like an earlier one, and a widget's other image."""
+    last = [inspect(model, first)]
+    widget = CNNVisWidget(model, first)
+
+    def again(x: Tensor) -> None:
+        last[0] = inspect(model, x, like=last[0])
+
+    def other(x: Tensor) -> None:
+        widget.image = x
+
+    return {
+        "inspect, like the last": again,
+        "w.image = other": other,
+        "inspect, first": lambda x: inspect(model, x),
+    }
+
+
+def torchvision_extractor(model: nn.Module, first: Tensor) -> Callable[[Tensor], Any]:
+    """Torchvision's extractor of features, from a traced graph."""
+    from torchvision.models.feature_extraction import create_feature_extractor
+
+    taken = create_feature_extractor(model, list(convolutions(model))).eval()
+    return lambda x: taken(x)
+
+
+def timm_hooks(model: nn.Module, first: Tensor) -> Callable[[Tensor], Any]:
+    """Timm's hooks, which keep references."""
+    from timm.models._features import FeatureHooks
+
+    def run(x: Tensor) -> Any:
+        hooks = FeatureHooks(list(convolutions(model)), model.named_modules())
+        try:
+            model(x)
+            return hooks.get_output(x.device)
+        finally:
+            for module in convolutions(model).values():
+                module._forward_hooks.clear()
+
+    return run
+
+
+def captum_layers(model: nn.Module, first: Tensor) -> Callable[[Tensor], Any]:
+    """Captum's activations of all layers in one call."""
+    from captum.attr import LayerActivation
+
+    taken = LayerActivation(model, list(convolutions(model).values()))
+    return lambda x: taken.attribute(x)
+
+
+def torchlens_log(model: nn.Module, first: Tensor) -> Callable[[Tensor], Any]:
+    """Torchlens's record of every operation."""
+    import torchlens
+
+    return lambda x: torchlens.log_forward_pass(model, x)
+
+
+PEERS = {
+    "torchvision's extractor": torchvision_extractor,
+    "timm's hooks": timm_hooks,
+    "captum, all layers": captum_layers,
+    "torchlens": torchlens_log,
+}
+
+
+def axes_of_a_layer(maps: Tensor) -> float:
+    """Seconds that the tutorials' way takes for one layer: 64 maps, each on axes of its own."""
+    import matplotlib
+
+    matplotlib.use("agg")
+    from matplotlib import pyplot
+
+    begun = time.perf_counter()
+    figure, axes = pyplot.subplots(8, 8, figsize=(12, 12))
+    for ax, values in zip(axes.flat, maps[0, :64], strict=False):
+        ax.imshow(values.numpy())
+        ax.axis("off")
+    figure.savefig(io.BytesIO(), format="png")
+    pyplot.close(figure)
+    return time.perf_counter() - begun
+
+
+def measure(name: str) -> dict[str, Any]:
+    """Seconds of each way in each round, in this process."""
+    torch.manual_seed(0)
+    model = torchvision.models.get_model(name, weights=None).eval()
+    images = [torch.rand(1, 3, 224, 224) for _ in range(2)]
+    ways: dict[str, Callable[[Tensor], Any]] = {BARE: model, **ours(model, images[0])}
+    missing: dict[str, str] = {}
+    for peer, make in PEERS.items():
+        try:
+            way = make(model, images[0])
+            with torch.no_grad():
+                way(images[0])
+            ways[peer] = way
+        except Exception as error:
+            missing[peer] = type(error).__name__
+    seconds: dict[str, list[float]] = {way: [] for way in ways}
+    with torch.no_grad():
+        for round_ in range(ROUNDS + 1):
+            for way, run in ways.items():
+                begun = time.perf_counter()
+                run(images[round_ % 2])
+                if round_:  # the first warms up
+                    seconds[way].append(time.perf_counter() - begun)
+        maps = next(iter(convolutions(model).values()))(images[0])
+    return {
+        "seconds": seconds,
+        "missing": missing,
+        "axes": axes_of_a_layer(maps),
+        "layers": len(convolutions(model)),
+    }
+
+
+def ratio(seconds: dict[str, list[float]], way: str) -> str:
+    """Median over median, and the quartiles of the rounds."""
+    each = [a / b for a, b in zip(seconds[way], seconds[BARE], strict=True)]
+    middle = statistics.median(seconds[way]) / statistics.median(seconds[BARE])
+    low, _, high = statistics.quantiles(each, n=4)
+    return f"{middle:.2f} ({low:.2f}-{high:.2f})"
+
+
+def main() -> None:
+    """Measures, or prints what this process measured where it was told so."""
+    if len(sys.argv) > 2 and sys.argv[1] == "--threads":
+        torch.set_num_threads(int(sys.argv[2]))
+        print(json.dumps(measure(sys.argv[3])))
+        return
+    names = sys.argv[1:] or MODELS
+    parts = []
+    for threads in THREADS:
+        rows = []
+        for name in names:
+            command = [sys.executable, __file__, "--threads", str(threads), name]
+            environment = {**os.environ, "OMP_NUM_THREADS": str(threads)}
+            done = subprocess.run(
+                command, env=environment, capture_output=True, text=True, check=True
+            )
+            found = json.loads(done.stdout.splitlines()[-1])
+            seconds = found["seconds"]
+            ways = ["inspect, like the last", "w.image = other", "inspect, first", *PEERS]
+            rows.append(
+                [
+                    name,
+                    f"{statistics.median(seconds[BARE]) * 1e3:.0f} ms",
+                    *(
+                        ratio(seconds, way) if way in seconds else found["missing"][way]
+                        for way in ways
+                    ),
+                    f"{found['axes'] * found['layers']:.0f} s",
+                ]
+            )
+            print(rows[-1], file=sys.stderr, flush=True)
+        heads = ["model", BARE, *ways, "64 axes a layer"]
+        parts.append(f"### {threads} thread{'s' if threads > 1 else ''}\n\n{table(heads, rows)}")
+    write(
+        "What looking costs",
+        f"Times the bare forward pass of the same round, medians of {ROUNDS} rounds (quartiles); all "
+        "convolutions at 224 x 224, random weights. The last column is one layer's 64 axes in matplotlib "
+        "times the number of layers. Measured",
+        *parts,
+    )
+
+
+if __name__ == "__main__":
+    main()
