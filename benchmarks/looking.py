@@ -131,10 +131,10 @@ def measure(name: str) -> dict[str, Any]:
     missing: dict[str, str] = {}
     for peer, make in PEERS.items():
         try:
-            way = make(model, images[0])
+            run = make(model, images[0])
             with torch.no_grad():
-                way(images[0])
-            ways[peer] = way
+                run(images[0])
+            ways[peer] = run
         except Exception as error:
             missing[peer] = type(error).__name__
     seconds: dict[str, list[float]] = {way: [] for way in ways}
