@@ -192,8 +192,18 @@ class Inspection:
                 by_filter(weight, layer.groups or 1) if layer.kind == "conv_transpose" else weight
             )
 
-    def tiles(self, name: str, view: str, call: int = 0, image: int = 0) -> Tensor:
+    def tiles(
+        self, name: str, view: str, call: int = 0, image: int = 0, *, copy: bool = True
+    ) -> Tensor:
         """What the view draws of a layer, exact: (tiles, planes, height, width).
+
+        Args:
+            name: Of the layer.
+            view: "feature_maps" or "filters".
+            call: Which call of the layer.
+            image: Which image of the batch.
+            copy: Whether the result is the caller's own. False: it is written over by later looks, and
+                is not to be held longer than the inspection.
 
         Raises:
             KeyError: No layer has that name.
@@ -202,14 +212,16 @@ class Inspection:
         if view == frame.FILTERS:
             return filter_tiles(self.filters(name))
         if view == frame.FEATURE_MAPS:
-            return map_tiles(self._kept(name, call), self.layer(name).layer, image)
+            tiles = map_tiles(self._kept(name, call), self.layer(name).layer, image)
+            return tiles.clone() if copy else tiles
         raise ValueError(f"view {view!r} is unknown; choose one of {', '.join(frame.VIEWS)}")
 
     def kept_tiles(self, name: str, image: int = 0) -> Tensor | Coded | None:
         """The tiles of a layer's first call as they were kept, without another forward pass.
 
         Returns:
-            The exact values, or their codes; None where neither was kept.
+            The exact values, not to be held longer than the inspection, or their codes; None where
+            neither was kept.
         """
         with self._lock:
             kept = self._look.kept(name, 0)
@@ -279,7 +291,7 @@ class Inspection:
             if coded is not None and (max_bytes or frame.MAX_BYTES[view]) >= frame.MAX_BYTES[view]:
                 every = list(range(coded.shape[0]))
                 return frame.encode(coded.quantized, key, every, coded.shape, coded.factor)
-        tiles = self.tiles(name, view, call, image)
+        tiles = self.tiles(name, view, call, image, copy=False)
         return frame.pack(
             tiles,
             key,

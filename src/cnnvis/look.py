@@ -15,6 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from cnnvis.buffers import Buffers
 from cnnvis.capture import Activations, ForwardError, capture, clone
 from cnnvis.frame import FEATURE_MAPS, MAX_BYTES, factor_for
 from cnnvis.layers import Layer, unwrap, walk
@@ -97,11 +98,14 @@ class Look:
         self._model, self._inputs, self._layers = model, inputs, list(layers)
         self._budget = int(memory_mb * 2**20)
         self._room, self._room_for_codes = self._budget, _CODES_MB << 20
+        self._buffers: Buffers = Buffers() if like is None else like._buffers
         self._kept: dict[Key, Tensor] = {}
+        self._buffers.reuse(self, self._kept)
         self._coded: dict[tuple[str, int, int], Coded] = {}
         self._total, self._progress = len(layers), progress
         self.repeated = like is not None and self._repeats(like)
         if self.repeated:
+            self._buffers.clear()  # of another model's layers, or of a larger batch
             return
         self.foreign = {la.name for la in layers if la.module.__dict__.get("_forward_hooks")}
         self.left_fast_path = _left_fast_path(model, layers)
@@ -130,7 +134,8 @@ class Look:
             ran = None
         same = ran is not None and list(self.shapes.items()) == list(like.shapes.items())
         if ran is None or not same or ran.failures or self.failures or ran.replaced:
-            self.shapes, self.failures, self._kept, self._coded = {}, {}, {}, {}
+            self.shapes, self.failures, self._coded = {}, {}, {}
+            self._kept.clear()
             self._room, self._room_for_codes = budget, codes
             return False
         self.foreign, self.left_fast_path = like.foreign, like.left_fast_path
@@ -183,11 +188,16 @@ class Look:
             self._progress(min(len(self.shapes), self._total), self._total)
         try:
             if _size(output) <= self._room:
-                self._keep((layer.name, len(calls) - 1), clone(layer, output))
+                self._keep((layer.name, len(calls) - 1), self._copy(output))
             else:
                 self._code(layer, len(calls) - 1, output)
         except Exception as error:
             self.failures[layer.name] = f"{type(error).__name__}: {error}"
+
+    def _copy(self, output: Tensor) -> Tensor:
+        # a quantized tensor's copy_ would quantize anew; a subclass has its own ways
+        plain = type(output) is Tensor and not output.is_quantized
+        return self._buffers.copy(output) if plain else output.detach().clone()
 
     def _keep(self, key: Key, tensor: Tensor) -> None:
         """Notes an activation as the last used one; the first of the others give way to it."""
@@ -246,6 +256,7 @@ class Look:
 
         trace = Trace(self._model, inputs, wanted)
         ran = capture(self._model, inputs, layers, trace.called, during=trace, partial=partial)
+        trace.release()  # else it would hold this look, for all that are like it
         return ran, trace
 
 

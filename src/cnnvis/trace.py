@@ -141,6 +141,12 @@ class Trace(TorchDispatchMode):  # type: ignore[no-untyped-call]
             self._reading.__exit__(*error)
             self.read |= self._drawn != _drawn()
 
+    def release(self) -> None:
+        """Lets go of whom it told, and of all that later passes have no use for."""
+        self._take = _nobody
+        self._fields = Fields([], self._rank)
+        self._images = []
+
     def _read(self, tensor: Tensor, how: str) -> None:
         if self._watching:
             self.read = True
@@ -283,6 +289,10 @@ class Trace(TorchDispatchMode):  # type: ignore[no-untyped-call]
             what[number] = value
             kept = StorageWeakRef(tensor.untyped_storage())  # type: ignore[no-untyped-call]
             self._kept.append(kept)
+
+
+def _nobody(layer: Layer, output: Tensor) -> None:
+    """Takes nothing."""
 
 
 def _drawn() -> Any:

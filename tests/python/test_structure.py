@@ -181,8 +181,7 @@ class Course(TwoConvs):
 
     def forward(self, x: Tensor) -> Tensor:
         y: Tensor = self.first(x) if self.chooses(self, x) else self.first(x.flip(2))
-        y = self.second(y)
-        return y
+        return Tensor.contiguous(self.second(y))
 
 
 def counted(model: Any) -> int:
@@ -281,3 +280,26 @@ def test_the_widget_looks_again_without_following() -> None:
     widget.refresh()
     assert widget.inspection._look.repeated
     widget.close()
+
+
+def test_memory_of_a_look_that_is_gone_is_written_over_and_no_other() -> None:
+    model = nn.Sequential(nn.Conv2d(3, 64, 3)).eval()
+    x = [image(seed, 64) for seed in range(5)]
+
+    def where(look: Inspection) -> int:
+        return look.tiles("0", "feature_maps", copy=False).data_ptr()
+
+    look = inspect(model, inputs=x[0])
+    places = [where(look)]
+    held = look.tiles("0", "feature_maps")
+    before = held.clone()
+    for each in x[1:]:
+        look = inspect(model, inputs=each, like=look)
+        places.append(where(look))
+    assert places[2:] == places[:-2], "two places take turns"
+    assert torch.equal(held, before)
+    check(look, model, x[4])
+    kept = inspect(model, inputs=x[0], like=look)
+    for each in x[1:]:
+        look = inspect(model, inputs=each, like=look)
+    assert torch.equal(kept.activation("0"), inspect(model, inputs=x[0]).activation("0"))
