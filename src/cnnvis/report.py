@@ -16,7 +16,7 @@ import gzip
 import hashlib
 import html
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -69,6 +69,7 @@ def save_html(
     images: Sequence[int] | None = None,
     title: str | None = None,
     state: Mapping[str, Any] | None = None,
+    progress: Callable[[int, int], None] | None = None,
 ) -> Path:
     """Writes `to_html` to a file, which is replaced only whole.
 
@@ -82,6 +83,7 @@ def save_html(
         images: Which images of the batch.
         title: Of the page.
         state: How the view opens.
+        progress: Called with how many pictures are packed, and how many there are.
 
     Returns:
         The path that was written.
@@ -100,6 +102,7 @@ def save_html(
         images=images,
         title=title,
         state=state,
+        progress=progress,
     )
     return files.replace(path, page.encode("utf-8", "replace"))
 
@@ -114,6 +117,7 @@ def to_html(
     images: Sequence[int] | None = None,
     title: str | None = None,
     state: Mapping[str, Any] | None = None,
+    progress: Callable[[int, int], None] | None = None,
 ) -> str:
     """The page as text.
 
@@ -131,6 +135,8 @@ def to_html(
         title: Of the page; None: the model's class name.
         state: How the view opens: layer, view, call, batch_index, channels, colormap, scale, sort,
             theme.
+        progress: Called with how many pictures are packed, and how many there are; begins anew where
+            they did not fit and are packed smaller.
 
     Raises:
         ValueError: The page does not fit max_mb even so, the batch has no such image, or views holds
@@ -159,7 +165,7 @@ def to_html(
     empty = len(_page(title, {**content, "images": {}, "frames": {}}, still).encode())
     room = int(max_mb * _MEGABYTE) - empty
     beside = {index: len(_json({index: told})) for index, told in seen_by_image.items()}
-    frames = _frames(inspection, beside, views, room, max_mb)
+    frames = _frames(inspection, beside, views, room, max_mb, progress)
     kept = {shown[0], *(part.image for part in frames if part.view == FEATURE_MAPS)}
     if FEATURE_MAPS not in views:
         kept = set(shown)
@@ -233,6 +239,7 @@ def _frames(
     views: Sequence[str],
     room: int,
     max_mb: float,
+    progress: Callable[[int, int], None] | None = None,
 ) -> dict[_Part, str]:
     """One compressed frame for each layer's filters, and for each call's maps, within room bytes.
 
@@ -242,13 +249,16 @@ def _frames(
         views: What is shown of each layer.
         room: Bytes for all of it.
         max_mb: What was asked for, to be named in an error.
+        progress: As for `to_html`.
     """
     parts = list(_parts(inspection, list(images), views))
     limit = _LARGEST_FRAME
     frames: dict[_Part, str] = {}
     raw: dict[_Part, int] = {}
     while True:
-        for part in parts:
+        for done, part in enumerate(parts):
+            if progress is not None:
+                progress(done, len(parts))
             if part in raw and raw[part] <= limit:
                 continue
             try:

@@ -276,3 +276,10 @@ def test_what_a_report_cannot_hold_is_named(
 ) -> None:
     with pytest.raises(error, match=said):
         inspect(TwoConvs(), image_tensor()).to_html(**options)
+
+
+def test_it_tells_how_far_it_is() -> None:
+    told: list[tuple[int, int]] = []
+    look = inspect(TwoConvs(), image_tensor())
+    look.to_html(progress=lambda done, total: told.append((done, total)))
+    assert told == [(0, 4), (1, 4), (2, 4), (3, 4)]
