@@ -30,10 +30,23 @@ def is_wanted() -> bool:
     return session.endswith(".ipynb") and not others
 
 
+_last: object = None  # the run of a cell that has its picture
+
+
 def publish(picture: str) -> None:
-    """Puts the picture, a PNG in base64, before the output that comes next."""
+    """Puts the picture, a PNG in base64, before the output that comes next; once for a run of a cell.
+
+    JupyterLab shows the first 50 outputs of a cell, and these are for the widgets.
+    """
+    global _last
+    from IPython import get_ipython
     from IPython.display import display
 
+    shell = get_ipython()
+    run = None if shell is None else (id(shell), shell.execution_count)
+    if run is not None and run == _last:
+        return
+    _last = run
     words = "Saved without the widget's state; run the cell to explore it."
     html = (
         f"<style>{_STYLE}</style>"
