@@ -33,6 +33,7 @@ _LARGEST_FRAME = 4 << 20
 _SMALLEST_FRAME = 2048
 _SHRINK = 0.75
 _MOST_IMAGES = 8
+_OF_A_LAYER = {"call", "channels", "pinned", "place"}  # as the widget starts another layer without
 
 # of the picture that is shown without a script; in base64, of what max_mb allows, in CSS pixels
 _STILL_BYTES = 60_000
@@ -150,6 +151,8 @@ def to_html(
     opening = {"layer": clean(inspection.first.name), "view": views[0], **(state or {})}
     if layers is not None and opening["layer"] not in map(clean, layers):
         opening["layer"] = clean(inspection.first.name)
+        for name in _OF_A_LAYER & opening.keys():
+            del opening[name]
     if opening["view"] not in views:
         opening["view"] = views[0]
     shown = _images(opening, images, image_count(inspection))

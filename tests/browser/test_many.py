@@ -48,11 +48,19 @@ def test_fifty_widgets_in_one_notebook(lab: Lab, page: Page) -> None:
     page.wait_for_function("!window.jupyterapp.shell.currentWidget.context.model.dirty")
     page.reload()
     # JupyterLab makes the outputs of a cell once it comes into sight
-    page.wait_for_function(ready(COUNT // 2), timeout=120_000)
-    expect(page.locator('.cnnvis-canvas[data-layer="second"]')).to_have_count(1)
-    page.evaluate("window.jupyterapp.shell.currentWidget.content.scrollToItem(1)")
-    last = page.locator(".jp-Cell").nth(1).locator(".cnnvis-canvas[data-state=ready]")
-    expect(last).to_have_count(COUNT // 2, timeout=120_000)
+    for cell, second in ((0, 1), (1, 0)):
+        page.wait_for_function(
+            "window.jupyterapp?.shell.currentWidget?.content.widgets.length === 2"
+        )
+        page.evaluate(f"window.jupyterapp.shell.currentWidget.content.scrollToItem({cell})")
+        shown = page.locator(f'.jp-Cell[data-windowed-list-index="{cell}"] .cnnvis-canvas')
+        ready_ = page.locator(
+            f'.jp-Cell[data-windowed-list-index="{cell}"] .cnnvis-canvas[data-state="ready"]'
+        )
+        expect(ready_).to_have_count(COUNT // 2, timeout=120_000)
+        layers = [each.get_attribute("data-layer") for each in shown.all()]
+        assert layers.count("second") == second
+        assert layers.count("first") == COUNT // 2 - second
 
     # without the widget, text tells what it is
     (text,) = notebook.kernel("list({w._repr_mimebundle_()[0]['text/plain'] for w in ws[:3]})")
