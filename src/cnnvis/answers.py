@@ -46,24 +46,27 @@ def answer(inspection: Inspection, message: Mapping[str, Any], generation: int) 
 
 def detail(inspection: Inspection, message: Mapping[str, Any], generation: int) -> bytes:
     """A frame of some channels in full resolution."""
-    return inspection.frame(
-        _layer(inspection, message),
-        message["view"],
-        int(message.get("call", 0)),
-        image=int(message.get("image", 0)),
-        generation=generation,
-        channels=[int(channel) for channel in message["channels"]],
-    )
+    return _frame(inspection, message, generation, [int(each) for each in message["channels"]])
 
 
 def whole(inspection: Inspection, message: Mapping[str, Any], generation: int) -> bytes:
     """The frame of a layer, as large as a live view has it."""
+    return _frame(inspection, message, generation, None)
+
+
+def _frame(
+    inspection: Inspection,
+    message: Mapping[str, Any],
+    generation: int,
+    channels: list[int] | None,
+) -> bytes:
     return inspection.frame(
         _layer(inspection, message),
         message["view"],
         int(message.get("call", 0)),
         image=int(message.get("image", 0)),
         generation=generation,
+        channels=channels,
     )
 
 

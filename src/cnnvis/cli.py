@@ -258,7 +258,8 @@ def _look(
 def _write(look: Inspection, output: Path, options: argparse.Namespace, **more: Any) -> None:
     _say(options, f"writing {output}")  # takes seconds for a large model
     try:
-        look.save_html(output, **more)
+        with _progress(options, "pictures packed") as progress:
+            look.save_html(output, progress=progress, **more)
     except (OSError, ValueError) as error:
         raise _Failure("output", str(error)) from error
     _say(options, f"{output} ({output.stat().st_size / 1e6:.1f} MB); open it in any browser")
@@ -275,12 +276,12 @@ def _plain(text: str) -> str:
 
 
 @contextlib.contextmanager
-def _progress(options: argparse.Namespace) -> Iterator[Say | None]:
-    """What tells how far a look is, once it takes a second; nothing where nobody looks."""
+def _progress(options: argparse.Namespace, what: str = "layers ran") -> Iterator[Say | None]:
+    """What tells how far something is, once it takes a second; nothing where nobody looks."""
     if options.quiet or not sys.stderr.isatty():
         yield None
     else:
-        with said_in_a_line() as say:
+        with said_in_a_line(what) as say:
             yield say
 
 

@@ -30,10 +30,27 @@ def is_wanted() -> bool:
     return session.endswith(".ipynb") and not others
 
 
+_MOST = 8
+"""Pictures in one run of a cell: JupyterLab shows its first 50 outputs, and these are for the widgets."""
+
+_published: tuple[object, int] = (None, 0)  # the run of a cell, and how many pictures it has
+
+
 def publish(picture: str) -> None:
-    """Puts the picture, a PNG in base64, before the output that comes next."""
+    """Puts the picture, a PNG in base64, before the output that comes next.
+
+    Only the first widgets of one run of a cell get theirs, `_MOST` of them.
+    """
+    global _published
+    from IPython import get_ipython
     from IPython.display import display
 
+    shell = get_ipython()
+    run = None if shell is None else (id(shell), shell.execution_count)
+    count = _published[1] if run == _published[0] else 0
+    if count >= _MOST:
+        return
+    _published = (run, count + 1)
     words = "Saved without the widget's state; run the cell to explore it."
     html = (
         f"<style>{_STYLE}</style>"

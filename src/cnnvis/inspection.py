@@ -325,7 +325,8 @@ class Inspection:
 
         Args:
             path: The file; its folder has to exist.
-            options: layers, views, max_mb, image, title, state; see `cnnvis.report.save_html`.
+            options: layers, views, max_mb, image, images, title, state, progress; see
+                `cnnvis.report.save_html`.
 
         Raises:
             OSError: It cannot be written; a file that was there is as it was.

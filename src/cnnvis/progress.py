@@ -14,7 +14,7 @@ _PATIENCE = 1.0  # seconds before a look that nobody sees says in a line how far
 
 
 @contextlib.contextmanager
-def said_in_a_line() -> Iterator[Say]:
+def said_in_a_line(what: str = "layers ran") -> Iterator[Say]:
     """How far a look is, in one line that is erased at the end; a quick look says nothing.
 
     On stderr; but a notebook paints all of stderr red, even what was erased, so there on stdout.
@@ -24,7 +24,7 @@ def said_in_a_line() -> Iterator[Say]:
 
     def say(done: int, total: int) -> None:
         nonlocal width
-        text = f"cnnvis: {done} of {total} layers ran"
+        text = f"cnnvis: {done} of {total} {what}"
         width = max(width, len(text))
         print(f"\r{text:<{width}}", end="", file=stream, flush=True)
 

@@ -16,7 +16,7 @@ import gzip
 import hashlib
 import html
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -33,6 +33,7 @@ _LARGEST_FRAME = 4 << 20
 _SMALLEST_FRAME = 2048
 _SHRINK = 0.75
 _MOST_IMAGES = 8
+_OF_A_LAYER = {"call", "channels", "pinned", "place"}  # as the widget starts another layer without
 
 # of the picture that is shown without a script; in base64, of what max_mb allows, in CSS pixels
 _STILL_BYTES = 60_000
@@ -69,6 +70,7 @@ def save_html(
     images: Sequence[int] | None = None,
     title: str | None = None,
     state: Mapping[str, Any] | None = None,
+    progress: Callable[[int, int], None] | None = None,
 ) -> Path:
     """Writes `to_html` to a file, which is replaced only whole.
 
@@ -82,6 +84,7 @@ def save_html(
         images: Which images of the batch.
         title: Of the page.
         state: How the view opens.
+        progress: Called with how many pictures are packed, and how many there are.
 
     Returns:
         The path that was written.
@@ -100,6 +103,7 @@ def save_html(
         images=images,
         title=title,
         state=state,
+        progress=progress,
     )
     return files.replace(path, page.encode("utf-8", "replace"))
 
@@ -114,6 +118,7 @@ def to_html(
     images: Sequence[int] | None = None,
     title: str | None = None,
     state: Mapping[str, Any] | None = None,
+    progress: Callable[[int, int], None] | None = None,
 ) -> str:
     """The page as text.
 
@@ -131,6 +136,8 @@ def to_html(
         title: Of the page; None: the model's class name.
         state: How the view opens: layer, view, call, batch_index, channels, colormap, scale, sort,
             theme.
+        progress: Called with how many pictures are packed, and how many there are; begins anew where
+            they did not fit and are packed smaller.
 
     Raises:
         ValueError: The page does not fit max_mb even so, the batch has no such image, or views holds
@@ -144,6 +151,8 @@ def to_html(
     opening = {"layer": clean(inspection.first.name), "view": views[0], **(state or {})}
     if layers is not None and opening["layer"] not in map(clean, layers):
         opening["layer"] = clean(inspection.first.name)
+        for name in _OF_A_LAYER & opening.keys():
+            del opening[name]
     if opening["view"] not in views:
         opening["view"] = views[0]
     shown = _images(opening, images, image_count(inspection))
@@ -159,7 +168,7 @@ def to_html(
     empty = len(_page(title, {**content, "images": {}, "frames": {}}, still).encode())
     room = int(max_mb * _MEGABYTE) - empty
     beside = {index: len(_json({index: told})) for index, told in seen_by_image.items()}
-    frames = _frames(inspection, beside, views, room, max_mb)
+    frames = _frames(inspection, beside, views, room, max_mb, progress)
     kept = {shown[0], *(part.image for part in frames if part.view == FEATURE_MAPS)}
     if FEATURE_MAPS not in views:
         kept = set(shown)
@@ -233,6 +242,7 @@ def _frames(
     views: Sequence[str],
     room: int,
     max_mb: float,
+    progress: Callable[[int, int], None] | None = None,
 ) -> dict[_Part, str]:
     """One compressed frame for each layer's filters, and for each call's maps, within room bytes.
 
@@ -242,13 +252,16 @@ def _frames(
         views: What is shown of each layer.
         room: Bytes for all of it.
         max_mb: What was asked for, to be named in an error.
+        progress: As for `to_html`.
     """
     parts = list(_parts(inspection, list(images), views))
     limit = _LARGEST_FRAME
     frames: dict[_Part, str] = {}
     raw: dict[_Part, int] = {}
     while True:
-        for part in parts:
+        for done, part in enumerate(parts):
+            if progress is not None:
+                progress(done, len(parts))
             if part in raw and raw[part] <= limit:
                 continue
             try:

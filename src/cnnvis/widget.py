@@ -218,7 +218,7 @@ class CNNVisWidget(ViewState, anywidget.AnyWidget):
 
         Args:
             path: The file; its folder has to exist.
-            options: layers, views, max_mb, image, title; see `cnnvis.report.save_html`.
+            options: layers, views, max_mb, image, images, title; see `cnnvis.report.save_html`.
 
         Raises:
             OSError: It cannot be written; a file that was there is as it was.

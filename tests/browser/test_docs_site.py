@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Generator
 from pathlib import Path
 
@@ -33,7 +34,7 @@ def opened(browser: Browser) -> Generator[Open]:
             asked.append(route.request.url)
             route.abort()
 
-        context.route("http*://**", refuse)
+        context.route(re.compile(r"^(https?|wss?):"), refuse)
         page = context.new_page()
         page.set_default_timeout(30_000)
         page.on("pageerror", lambda error: errors.append(str(error)))
@@ -109,6 +110,13 @@ def test_a_report_has_the_colors_that_were_picked_for_the_page(site: Path, opene
     assert seen == {"light", "dark", "auto"}
     page.go_back()
     assert page.url == "about:blank", "no report is a step in the history"
+
+
+def test_what_a_page_asks_for_is_noted(opened: Open, tmp_path: Path) -> None:
+    page, asked = opened(1280)
+    (tmp_path / "page.html").write_text('<img src="https://example.com/picture.png">')
+    page.goto((tmp_path / "page.html").as_uri())
+    assert asked == ["https://example.com/picture.png"]
 
 
 def test_the_search_finds_a_page_without_a_network(site: Path, opened: Open) -> None:

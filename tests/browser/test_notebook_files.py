@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +53,7 @@ def opened_offline(page: Page, notebook: Any, folder: Path) -> list[str]:
         asked.append(route.request.url)
         route.abort()
 
-    page.route("http*://**", refuse)
+    page.route(re.compile("^https?:"), refuse)
     page.goto(path.as_uri())
     return asked
 

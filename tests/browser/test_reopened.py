@@ -29,16 +29,17 @@ w
 """
 
 
-def run_and_saved(lab: Lab, page: Page, name: str) -> Any:
+def run_and_saved(lab: Lab, page: Page, name: str, cell: str = CELL, count: int = 1) -> Any:
     """The notebook as JupyterLab saves it after the cell was run; its kernel is ended."""
-    notebook = Notebook(lab, page, name, [CELL])
+    notebook = Notebook(lab, page, name, [cell])
     notebook.run()
-    View(page).wait("first")
+    expect(page.locator(".cnnvis-canvas[data-state=ready]")).to_have_count(count)
     still = page.locator(".cnnvis-still")
-    expect(still).to_have_count(1)
-    expect(still).to_be_hidden()
-    row = page.locator(".jp-OutputArea-child", has=still)
-    expect(row).to_be_hidden()
+    expect(still).to_have_count(count)
+    rows = page.locator(".jp-OutputArea-child", has=still)
+    expect(rows).to_have_count(count)
+    for each in rows.all():
+        expect(each).to_be_hidden()
     page.evaluate("window.jupyterapp.commands.execute('docmanager:save')")
     page.wait_for_function("!window.jupyterapp.shell.currentWidget.context.model.dirty")
     for session in lab.api("sessions"):
@@ -92,6 +93,19 @@ def test_what_was_saved_without_state_shows_its_picture_and_no_error(
     assert picture.evaluate("picture => picture.naturalWidth") > 300
     expect(page.get_by_text("Loading widget")).to_be_hidden()
     expect(page.get_by_text("run the cell to explore it")).to_be_visible()
+
+
+def test_each_of_several_widgets_of_a_cell_shows_its_picture(lab: Lab, page: Page) -> None:
+    cell = (
+        CELL.rstrip().removesuffix("w") + "from IPython.display import display\ndisplay(w, w, w)\n"
+    )
+    notebook = run_and_saved(lab, page, "three", cell, count=3)
+    opened(lab, page, trusted(lab, notebook, "three-again", kernel=True), kernel=True)
+    errors = page.get_by_text("Error displaying widget")
+    expect(errors).to_have_count(3, timeout=60_000)
+    expect(page.locator(".cnnvis-still img:visible")).to_have_count(3)
+    for error in errors.all():
+        expect(error).to_be_hidden()
 
 
 def test_where_it_is_not_trusted_there_is_one_picture(lab: Lab, page: Page) -> None:

@@ -251,6 +251,25 @@ def test_a_part_of_the_weights_is_taken_when_it_is_asked_for(
     assert "only 1 of 4 tensors were loaded" in capsys.readouterr().err
 
 
+def test_what_takes_long_shows_how_far_it_is(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from cnnvis import progress
+
+    monkeypatch.setattr(progress, "_PATIENCE", 0.0)
+    monkeypatch.setattr(progress, "_PACE", 0.0)
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
+    assert main(["report", "--model", "torchvision:squeezenet1_1", "--image", "cat.jpg"]) == 0
+    said = capsys.readouterr().err
+    assert re.search(r"\rcnnvis: \d+ of 26 layers ran", said)
+    assert re.search(r"\rcnnvis: \d+ of 52 pictures packed", said)
+    assert (
+        main(["report", "--quiet", "--model", "torchvision:squeezenet1_1", "--image", "cat.jpg"])
+        == 0
+    )
+    assert capsys.readouterr().err == ""
+
+
 def test_names_cannot_move_the_cursor_of_a_terminal(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -310,6 +310,9 @@ class TestWrappers:
             assert torch.equal(look.activation("first"), model.by_hand(X)["first"])
 
     @pytest.mark.filterwarnings("ignore")
+    @pytest.mark.skipif(
+        torch.__version__.startswith("2.6."), reason="torch 2.6 runs such a model on a GPU alone"
+    )
     def test_fully_sharded(self, one_process: None) -> None:
         from torch.distributed.device_mesh import init_device_mesh
         from torch.distributed.fsdp import fully_shard
@@ -319,10 +322,6 @@ class TestWrappers:
             truth = model.by_hand(X)
         weight = model.first.weight.detach().clone()
         fully_shard(model, mesh=init_device_mesh("cpu", (1,)))
-        try:
-            model(X)
-        except AttributeError:
-            pytest.skip("torch 2.6 runs such a model on a GPU alone")
         look = inspect(model, inputs=X)
         assert torch.equal(look.activation("first"), truth["first"])
         assert torch.equal(look.filters("first"), weight)

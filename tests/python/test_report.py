@@ -262,6 +262,31 @@ def test_what_a_report_opens_on_is_in_it() -> None:
     }
 
 
+def test_what_was_picked_in_a_layer_that_is_left_out_does_not_open_another() -> None:
+    look = inspect(Shared(), image_tensor())
+    state = {
+        "layer": "conv",
+        "call": 2,
+        "channels": [1],
+        "pinned": [1],
+        "place": {"k": 1.0, "x": 0.0, "y": 0.0, "columns": 2, "by": "px"},
+        "colormap": "gray",
+    }
+    (other,) = (run.name for run in look.layers if run.name != "conv")
+    data = content(look.to_html(layers=[other], state=state))
+    assert data["state"] == {
+        "layer": other,
+        "view": "feature_maps",
+        "colormap": "gray",
+        "batch_index": 0,
+    }
+    assert content(look.to_html(state=state))["state"] == {
+        **state,
+        "view": "feature_maps",
+        "batch_index": 0,
+    }
+
+
 @pytest.mark.parametrize(
     ("options", "error", "said"),
     [
@@ -276,3 +301,10 @@ def test_what_a_report_cannot_hold_is_named(
 ) -> None:
     with pytest.raises(error, match=said):
         inspect(TwoConvs(), image_tensor()).to_html(**options)
+
+
+def test_it_tells_how_far_it_is() -> None:
+    told: list[tuple[int, int]] = []
+    look = inspect(TwoConvs(), image_tensor())
+    look.to_html(progress=lambda done, total: told.append((done, total)))
+    assert told == [(0, 4), (1, 4), (2, 4), (3, 4)]

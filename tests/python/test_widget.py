@@ -18,7 +18,7 @@ import time
 import weakref
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import FrameType
+from types import FrameType, SimpleNamespace
 from typing import Any
 
 import ipywidgets
@@ -30,7 +30,7 @@ from nets import Failing, Shared, TwoConvs, fingerprint, image_tensor, same
 from PIL import Image
 from torch import nn
 
-from cnnvis import CNNVisWidget, ForwardError
+from cnnvis import CNNVisWidget, ForwardError, fallback
 from cnnvis.frame import FILTERS, unpack
 
 
@@ -861,3 +861,18 @@ def test_only_a_notebook_of_jupyter_gets_a_second_picture(
     data, _ = widget._repr_mimebundle_()
     assert published == [data["image/png"]]
     assert len(data["image/png"]) < 80_000
+
+
+def test_the_first_widgets_of_a_cell_get_a_second_picture_each_time_it_runs(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    shell = SimpleNamespace(execution_count=1)
+    shown: list[Any] = []
+    monkeypatch.setattr("IPython.get_ipython", lambda: shell)
+    monkeypatch.setattr("IPython.display.display", lambda data, raw: shown.append(data))
+    for execution_count in (1, 2):
+        shell.execution_count = execution_count
+        shown.clear()
+        for _ in range(50):
+            fallback.publish("AAAA")
+        assert len(shown) == 8
