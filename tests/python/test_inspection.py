@@ -71,10 +71,10 @@ def test_a_model_that_writes_into_its_input_changes_neither_it_nor_a_second_look
 
 
 def test_an_output_that_could_not_be_copied_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(layer: object, output: Tensor) -> Tensor:
+    def full(buffers: object, output: Tensor) -> Tensor:
         raise MemoryError("no room")
 
-    monkeypatch.setattr("cnnvis.look.clone", full)
+    monkeypatch.setattr("cnnvis.buffers.Buffers.copy", full)
     look = inspect(TwoConvs(), image_tensor())
     with pytest.raises(ValueError, match="layer 'first' ran but could not be taken: MemoryError"):
         look.frame("first")
