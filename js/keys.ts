@@ -1,9 +1,9 @@
 import { middleCell, type Step, stepCell } from "./cursor.js";
 import { FEATURE_MAPS, FILTERS } from "./frame.js";
-import type { Motion } from "./gestures.js";
 import type { Go } from "./history.js";
 import { bound, type Chapter, chordOf } from "./keymap.js";
 import { cellRect, type Rect, tileRect } from "./layout.js";
+import type { Motion } from "./motion.js";
 import { pickedPositions, revealing, type Scene } from "./scene.js";
 import { pickLayer } from "./selection.js";
 import type { Source } from "./source.js";
