@@ -1,6 +1,7 @@
 import { pointOn } from "./dom.js";
 import { followGrip } from "./grip.js";
 import { type Cell, cellAt, positionAt } from "./layout.js";
+import { listen } from "./listen.js";
 import { followLongPress } from "./longpress.js";
 import { createMotion, type Motion } from "./motion.js";
 import { pick } from "./selection.js";
@@ -64,15 +65,16 @@ export function addGestures(
     motion.zoomBy(event.shiftKey ? 0.5 : 2, pointOn(canvas, event));
   }
 
-  canvas.addEventListener("pointermove", hover, { signal, passive: true });
+  listen(canvas, "pointermove", hover, signal);
   // What a finger pointed at stays to be read.
-  canvas.addEventListener(
+  listen(
+    canvas,
     "pointerleave",
     ({ pointerType }) => pointerType !== "touch" && !store.state.inCells && store.set({ hover: null }),
-    { signal },
+    signal,
   );
-  canvas.addEventListener("click", click, { signal });
-  canvas.addEventListener("dblclick", doubleClick, { signal });
+  listen(canvas, "click", click, signal);
+  listen(canvas, "dblclick", doubleClick, signal);
   return motion;
 }
 

@@ -1,4 +1,5 @@
 import { pointOn } from "./dom.js";
+import { listen } from "./listen.js";
 import type { LongPress } from "./longpress.js";
 import type { Motion } from "./motion.js";
 import { currentTransform, type ViewerStore } from "./state.js";
@@ -82,12 +83,12 @@ export function followGrip(
     if (event.type === "touchmove" && event.cancelable) event.preventDefault();
   }
 
-  canvas.addEventListener("pointerdown", down, { signal });
-  canvas.addEventListener("pointermove", move, { signal, passive: true });
-  canvas.addEventListener("lostpointercapture", end, { signal });
+  listen(canvas, "pointerdown", down, signal);
+  listen(canvas, "pointermove", move, signal);
+  listen(canvas, "lostpointercapture", end, signal);
   for (const kind of ["mousedown", "touchstart", "touchmove"]) {
     canvas.addEventListener(kind, keep, { signal, passive: false });
   }
   // The click that ends a drag is none.
-  canvas.addEventListener("click", (event) => hasMoved && event.stopImmediatePropagation(), { signal });
+  listen(canvas, "click", (event) => hasMoved && event.stopImmediatePropagation(), signal);
 }

@@ -1,3 +1,4 @@
+import { atEnd } from "./listen.js";
 import { focusOf } from "./scene.js";
 import { currentTransform, type ViewerStore } from "./state.js";
 import { between, clamp, type Point, type Transform, zoomAt } from "./transform.js";
@@ -59,6 +60,6 @@ export function createMotion(store: ViewerStore, signal: AbortSignal): Motion {
     if (scene !== null) goTo(scene.limits.fit);
   }
 
-  signal.addEventListener("abort", stop, { once: true });
+  atEnd(signal, stop);
   return { show, stop, goTo, zoomBy, fit };
 }
