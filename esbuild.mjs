@@ -13,8 +13,6 @@ const shared = {
   legalComments: "none",
   charset: "utf8", // no escapes: the report is written as UTF-8
   logLevel: "info",
-  // d3-zoom animates with these, which are larger than d3-zoom: gestures.ts moves the picture itself.
-  alias: { "d3-transition": "./js/still.ts", "d3-interpolate": "./js/still.ts" },
 };
 
 const builds = [

@@ -1,3 +1,4 @@
+import { atEnd } from "./listen.js";
 import type { Source } from "./source.js";
 import type { ViewerStore } from "./state.js";
 
@@ -50,5 +51,5 @@ export function followConnection(store: ViewerStore, source: Source, signal: Abo
     }
   }
 
-  signal.addEventListener("abort", () => asking?.abort(new Error("view closed")), { once: true });
+  atEnd(signal, () => asking?.abort(new Error("view closed")));
 }

@@ -1,3 +1,5 @@
+import type { Point } from "./transform.js";
+
 type Child = Node | string;
 
 interface Attributes {
@@ -24,6 +26,12 @@ export function element<Tag extends keyof HTMLElementTagNameMap>(
 /** Sets the text only where it changes, so that what reads it aloud hears news only. */
 export function setText(node: Node, text: string): void {
   if (node.textContent !== text) node.textContent = text;
+}
+
+/** Where an event lies on a node, in CSS pixels from its upper left corner. */
+export function pointOn(node: Element, { clientX, clientY }: MouseEvent): Point {
+  const { left, top } = node.getBoundingClientRect();
+  return { x: clientX - left, y: clientY - top };
 }
 
 /** Scrolls a box to one of its children, and nothing around the box as `scrollIntoView` would. */

@@ -1,4 +1,5 @@
 import { FILTERS, type FrameKey, keyOf } from "./frame.js";
+import { atEnd } from "./listen.js";
 import { type Arrival, arrivalOf, type Source } from "./source.js";
 import { type Choice, pythonName, readTrait, readTraits, type Synced } from "./wire.js";
 
@@ -93,7 +94,7 @@ function noKernel(): Promise<never> {
 
 function add<Listener>(listeners: Set<Listener>, listener: Listener, signal: AbortSignal): void {
   listeners.add(listener);
-  signal.addEventListener("abort", () => listeners.delete(listener), { once: true });
+  atEnd(signal, () => listeners.delete(listener));
 }
 
 async function gunzip(base64: string): Promise<Uint8Array> {

@@ -1,4 +1,5 @@
 import { keyOf } from "./frame.js";
+import { atEnd } from "./listen.js";
 import type { Source } from "./source.js";
 import { type Exact, exactWanted, type ViewerStore } from "./state.js";
 import type { ValuesRequest } from "./wire.js";
@@ -85,12 +86,8 @@ export function followExact(store: ViewerStore, source: Source, signal: AbortSig
   }
 
   store.on(["hover", "frame"], start, signal);
-  signal.addEventListener(
-    "abort",
-    () => {
-      clearTimeout(resting);
-      request?.abort(new Error("view closed"));
-    },
-    { once: true },
-  );
+  atEnd(signal, () => {
+    clearTimeout(resting);
+    request?.abort(new Error("view closed"));
+  });
 }

@@ -1,4 +1,5 @@
 import { keyOf } from "./frame.js";
+import { atEnd } from "./listen.js";
 import { isSamePlace, placeOf } from "./place.js";
 import type { Source } from "./source.js";
 import { type ViewerStore, wanted } from "./state.js";
@@ -61,7 +62,7 @@ export function followHistory(store: ViewerStore, source: Source, signal: AbortS
   store.on(["channels", "pinned", "transform"], note, signal);
   store.on(["transform", "scene"], share, signal);
   store.on(["place"], arrive, signal);
-  signal.addEventListener("abort", () => clearTimeout(resting), { once: true });
+  atEnd(signal, () => clearTimeout(resting));
   record();
 
   return (by) => {

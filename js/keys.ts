@@ -1,9 +1,10 @@
 import { middleCell, type Step, stepCell } from "./cursor.js";
 import { FEATURE_MAPS, FILTERS } from "./frame.js";
-import type { Motion } from "./gestures.js";
 import type { Go } from "./history.js";
 import { bound, type Chapter, chordOf } from "./keymap.js";
 import { cellRect, type Rect, tileRect } from "./layout.js";
+import { listen } from "./listen.js";
+import type { Motion } from "./motion.js";
 import { pickedPositions, revealing, type Scene } from "./scene.js";
 import { pickLayer } from "./selection.js";
 import type { Source } from "./source.js";
@@ -232,7 +233,8 @@ export function keymap(store: ViewerStore, source: Source, { motion, go, ...acti
 /** Runs what is bound to the keys that go to the canvas, and keeps these from the notebook. */
 export function addKeys(canvas: HTMLCanvasElement, chapters: readonly Chapter[], signal: AbortSignal): void {
   const runs = bound(chapters);
-  canvas.addEventListener(
+  listen(
+    canvas,
     "keydown",
     (event) => {
       const run = runs.get(chordOf(event));
@@ -241,7 +243,7 @@ export function addKeys(canvas: HTMLCanvasElement, chapters: readonly Chapter[],
       event.stopPropagation();
       run();
     },
-    { signal },
+    signal,
   );
 }
 
@@ -250,14 +252,16 @@ export function addKeys(canvas: HTMLCanvasElement, chapters: readonly Chapter[],
  * so each one that gets it, says so. Of what nothing here uses, chords with Ctrl or Cmd are handed on, as saving.
  */
 export function suppressShortcuts(root: HTMLElement, signal: AbortSignal): void {
-  root.addEventListener(
+  listen(
+    root,
     "focusin",
     ({ target }) => {
       if (target instanceof HTMLElement) target.dataset.lmSuppressShortcuts = "true";
     },
-    { signal },
+    signal,
   );
-  root.addEventListener(
+  listen(
+    root,
     "keydown",
     (event) => {
       const jupyter = root.parentElement?.closest(".lm-Widget");
@@ -277,6 +281,6 @@ export function suppressShortcuts(root: HTMLElement, signal: AbortSignal): void 
       // What takes it, also keeps the browser from it.
       if (!jupyter.dispatchEvent(new KeyboardEvent("keydown", again))) event.preventDefault();
     },
-    { signal },
+    signal,
   );
 }

@@ -1,3 +1,5 @@
+import { atEnd, listen } from "./listen.js";
+
 /** Milliseconds that a finger rests before it points, and CSS pixels that it may tremble. */
 const REST = 400;
 const TREMBLE = 8;
@@ -45,12 +47,12 @@ export function followLongPress(
     else if (Math.hypot(event.clientX - first.clientX, event.clientY - first.clientY) > TREMBLE) end();
   }
 
-  canvas.addEventListener("pointerdown", down, { signal });
-  canvas.addEventListener("pointermove", move, { signal, passive: true });
-  for (const kind of ["pointerup", "pointercancel"] as const) canvas.addEventListener(kind, end, { signal });
+  listen(canvas, "pointerdown", down, signal);
+  listen(canvas, "pointermove", move, signal);
+  for (const kind of ["pointerup", "pointercancel"] as const) listen(canvas, kind, end, signal);
   // A rest of a finger asks for a menu, which would cover what it points at.
-  canvas.addEventListener("contextmenu", (event) => first !== null && event.preventDefault(), { signal });
-  signal.addEventListener("abort", end, { once: true });
+  listen(canvas, "contextmenu", (event) => first !== null && event.preventDefault(), signal);
+  atEnd(signal, end);
   return {
     get isPointing() {
       return isPointing;

@@ -1,5 +1,6 @@
 import type { AnyModel } from "@anywidget/types";
 import { FILTERS, type Frame, FrameError, type FrameKey, keyOf, parseFrame, parseValues } from "./frame.js";
+import { atEnd } from "./listen.js";
 import {
   type Choice,
   type DetailRequest,
@@ -128,7 +129,7 @@ export function liveSource(model: AnyModel, live = true): Source {
 
     onFrame(listener, signal) {
       frameListeners.add(listener);
-      signal.addEventListener("abort", () => frameListeners.delete(listener), { once: true });
+      atEnd(signal, () => frameListeners.delete(listener));
       const tell = () => {
         const arrival = currentFrame();
         if (arrival !== null) listener(arrival);
@@ -171,7 +172,7 @@ function listen(
   signal: AbortSignal,
 ): void {
   model.on(event, listener);
-  signal.addEventListener("abort", () => model.off(event, listener), { once: true });
+  atEnd(signal, () => model.off(event, listener));
 }
 
 // Views of one model share its messages, so an id must not be one of another view's.

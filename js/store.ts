@@ -1,3 +1,5 @@
+import { atEnd } from "./listen.js";
+
 /**
  * A value with parts, and who wants to know when a part changes. Listeners run in the order in which they came;
  * what a listener sets is told after the round that it is part of, so all of them see whole states.
@@ -37,7 +39,7 @@ export class Store<State extends object> {
     if (signal.aborted) return;
     const entry = { keys, run: listener };
     this.#listeners.add(entry);
-    signal.addEventListener("abort", () => this.#listeners.delete(entry), { once: true });
+    atEnd(signal, () => this.#listeners.delete(entry));
   }
 
   #tell(): void {

@@ -1,3 +1,4 @@
+import { atEnd } from "./listen.js";
 import type { Theme } from "./wire.js";
 
 export type Appearance = "light" | "dark";
@@ -30,7 +31,7 @@ export function followTheme(
   for (const node of [document.documentElement, document.body]) {
     observer.observe(node, { attributes: true, attributeFilter });
   }
-  signal.addEventListener("abort", () => observer.disconnect(), { once: true });
+  atEnd(signal, () => observer.disconnect());
   system.addEventListener("change", update, { signal });
   update();
   return update;

@@ -30,11 +30,22 @@ export function invert(t: Transform, point: Point): Point {
   return { x: (point.x - t.x) / t.k, y: (point.y - t.y) / t.k };
 }
 
+/** The transform of scale `k` that shows a point of the world at `at`, a point of the screen. */
+export function hold(k: number, at: Point, world: Point): Transform {
+  return { k, x: at.x - world.x * k, y: at.y - world.y * k };
+}
+
 /** Scales by `factor` about `anchor`, a point of the screen that keeps showing the same point of the world. */
 export function zoomAt(t: Transform, factor: number, anchor: Point): Transform {
-  const k = t.k * factor;
-  const world = invert(t, anchor);
-  return { k, x: anchor.x - world.x * k, y: anchor.y - world.y * k };
+  return hold(t.k * factor, anchor, invert(t, anchor));
+}
+
+export function distance(a: Point, b: Point): number {
+  return Math.hypot(b.x - a.x, b.y - a.y);
+}
+
+export function middle(a: Point, b: Point): Point {
+  return { x: (a.x + b.x) / 2, y: (a.y + b.y) / 2 };
 }
 
 /** The transform that shows all of the world, centered, with `padding` CSS pixels around it. */
@@ -47,13 +58,19 @@ export function fitting(world: Size, viewport: Size, padding: number, kMax: numb
   return { k, x: (viewport.width - k * world.width) / 2, y: (viewport.height - k * world.height) / 2 };
 }
 
+/** The nearest scale within the limits. */
+export function scaleWithin(k: number, { fit, kMax }: Limits): number {
+  return Math.min(Math.max(k, fit.k), Math.max(kMax, fit.k));
+}
+
 /**
  * The nearest transform within the limits: never out of what is visible at `fit`, and with some of the picture in
  * the middle of the viewport, so that it cannot be lost.
  */
-export function clamp(t: Transform, { fit, viewport, kMax }: Limits): Transform {
+export function clamp(t: Transform, limits: Limits): Transform {
+  const { fit, viewport } = limits;
   if (!(Number.isFinite(t.k) && Number.isFinite(t.x) && Number.isFinite(t.y) && t.k > 0)) return fit;
-  const k = Math.min(Math.max(t.k, fit.k), Math.max(kMax, fit.k));
+  const k = scaleWithin(t.k, limits);
   const center = { x: viewport.width / 2, y: viewport.height / 2 };
   const { x, y } = k === t.k ? t : zoomAt(t, k / t.k, center);
   return {
@@ -80,8 +97,4 @@ export function between(a: Transform, b: Transform, u: number): Transform {
   const k = a.k * (b.k / a.k) ** u;
   const share = Math.abs(b.k - a.k) < 1e-9 * a.k ? u : (k - a.k) / (b.k - a.k);
   return { k, x: a.x + (b.x - a.x) * share, y: a.y + (b.y - a.y) * share };
-}
-
-export function same(a: Transform, b: Transform): boolean {
-  return a.k === b.k && a.x === b.x && a.y === b.y;
 }

@@ -9,6 +9,7 @@ import { FILTERS } from "./frame.js";
 import { addGestures } from "./gestures.js";
 import { followHistory } from "./history.js";
 import { type Actions, addKeys, keymap, suppressShortcuts } from "./keys.js";
+import { atEnd } from "./listen.js";
 import { comparePanel } from "./panels/compare.js";
 import { helpPanel } from "./panels/help.js";
 import { inspectorPanel } from "./panels/inspector.js";
@@ -140,7 +141,7 @@ export function mountViewer({ root, store, source, signal, fill = false }: Viewe
   followDetail(store, source, signal);
   followExact(store, source, signal);
   followConnection(store, source, signal);
-  signal.addEventListener("abort", () => root.replaceChildren(), { once: true });
+  atEnd(signal, () => root.replaceChildren());
 }
 
 function toggleFullscreen(root: HTMLElement, say: (text: string) => void): void {

@@ -1,4 +1,5 @@
 import { element } from "../dom.js";
+import { listen } from "../listen.js";
 
 export interface Chip {
   readonly text: string;
@@ -35,13 +36,14 @@ export function chips(onPick: (text: string) => void, signal: AbortSignal) {
     if (focused >= 0) buttons[names.indexOf(picked)]?.focus({ preventScroll: true });
   }
 
-  root.addEventListener(
+  listen(
+    root,
     "click",
     ({ target }) => {
       const at = buttons.findIndex((button) => target instanceof Node && button.contains(target));
       if (at >= 0) onPick(names[at]);
     },
-    { signal },
+    signal,
   );
   return { root, show, has: (text: string) => names.includes(text) };
 }

@@ -1,4 +1,5 @@
 import { element, setText } from "../dom.js";
+import { listen } from "../listen.js";
 import type { Source } from "../source.js";
 import type { ViewerStore } from "../state.js";
 
@@ -14,10 +15,11 @@ export function comparePanel(store: ViewerStore, source: Source, signal: AbortSi
     button.hidden = channels.length < 2 && pinned.length === 0;
     setText(button, pinned.length > 0 ? "Show all" : `Compare ${channels.length}`);
   };
-  button.addEventListener(
+  listen(
+    button,
     "click",
     () => source.choose({ pinned: store.state.pinned.length > 0 ? [] : store.state.channels }),
-    { signal },
+    signal,
   );
   store.on(["channels", "pinned"], show, signal);
   show();

@@ -1,5 +1,6 @@
 import { element, setText } from "../dom.js";
 import { plain } from "../format.js";
+import { listen } from "../listen.js";
 import { layerRange } from "../ranges.js";
 import type { Source } from "../source.js";
 import type { ViewerStore } from "../state.js";
@@ -85,10 +86,8 @@ export function displayPanel(store: ViewerStore, source: Source, signal: AbortSi
     button.classList.toggle("cnnvis-active", isUsed);
   }
 
-  for (const field of [low, high]) field.addEventListener("input", type, { signal });
-  overlay.addEventListener("input", () => source.choose({ overlay: Number(overlay.value) / 100 }), {
-    signal,
-  });
+  for (const field of [low, high]) listen(field, "input", type, signal);
+  listen(overlay, "input", () => source.choose({ overlay: Number(overlay.value) / 100 }), signal);
   store.on(["clip", "hide", "overlay", "scene", "limits", "scale", "picture"], show, signal);
   show();
   return holder;

@@ -1,4 +1,5 @@
 import { element } from "../dom.js";
+import { atEnd } from "../listen.js";
 import type { Source } from "../source.js";
 import type { ViewerStore } from "../state.js";
 import { inputPanel } from "./input.js";
@@ -32,6 +33,6 @@ export function inspectorPanel(store: ViewerStore, source: Source, signal: Abort
     },
     first.signal,
   );
-  signal.addEventListener("abort", () => first.abort(), { once: true });
+  atEnd(signal, () => first.abort());
   return panel;
 }

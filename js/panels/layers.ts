@@ -1,5 +1,6 @@
 import { badgesOf } from "../badges.js";
 import { element, setText } from "../dom.js";
+import { listen } from "../listen.js";
 import { findable, isFound, wordsOf } from "../search.js";
 import { pickLayer } from "../selection.js";
 import type { Source } from "../source.js";
@@ -182,7 +183,8 @@ export function layersPanel(store: ViewerStore, source: Source, signal: AbortSig
   const firstLayer = () => rows.findIndex(({ layer }) => layer >= 0);
 
   treeKeys(list, { rows: () => rows, isOpen, fold, act, height: LAYER_HEIGHT }, signal);
-  list.box.addEventListener(
+  listen(
+    list.box,
     "click",
     ({ target }) => {
       const index = list.of(target);
@@ -192,18 +194,20 @@ export function layersPanel(store: ViewerStore, source: Source, signal: AbortSig
       else act(index);
       list.activate(index, true);
     },
-    { signal },
+    signal,
   );
-  filter.addEventListener(
+  listen(
+    filter,
     "input",
     () => {
       searchFolds = new Map();
       sift();
       if (!searching()) mark();
     },
-    { signal },
+    signal,
   );
-  filter.addEventListener(
+  listen(
+    filter,
     "keydown",
     (event) => {
       event.stopPropagation();
@@ -219,7 +223,7 @@ export function layersPanel(store: ViewerStore, source: Source, signal: AbortSig
         mark();
       }
     },
-    { signal },
+    signal,
   );
   store.on(["metadata"], read, signal);
   store.on(["layer"], mark, signal);

@@ -1,4 +1,5 @@
 import { element } from "../dom.js";
+import { listen } from "../listen.js";
 
 /** A menu with its label. */
 export interface Menu {
@@ -16,9 +17,9 @@ export function menu<Value extends string>(
 ): Menu {
   const select = element("select", { class: "cnnvis-select" });
   select.append(...options(values, names));
-  select.addEventListener("change", () => choose(select.value as Value), { signal });
+  listen(select, "change", () => choose(select.value as Value), signal);
   // Letters jump within a menu; they are not the notebook's shortcuts.
-  select.addEventListener("keydown", (event) => event.stopPropagation(), { signal });
+  listen(select, "keydown", (event) => event.stopPropagation(), signal);
   const field = element("label", { class: "cnnvis-field cnnvis-how" }, element("span", {}, label), select);
   return { field, select };
 }

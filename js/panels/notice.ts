@@ -1,4 +1,5 @@
 import { element, setText } from "../dom.js";
+import { atEnd } from "../listen.js";
 import { hiddenCount, type ViewerStore } from "../state.js";
 
 /** What Python reports, across the top of the view. */
@@ -71,6 +72,6 @@ export function toastPanel(store: ViewerStore, signal: AbortSignal): HTMLElement
     if (store.state.toast !== "") passing = setTimeout(() => store.set({ toast: "" }), LONG);
   };
   store.on(["toast"], show, signal);
-  signal.addEventListener("abort", () => clearTimeout(passing), { once: true });
+  atEnd(signal, () => clearTimeout(passing));
   return toast;
 }

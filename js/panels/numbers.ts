@@ -3,6 +3,7 @@ import { element, setText } from "../dom.js";
 import { count, percent, plain } from "../format.js";
 import { codeAt, dequantize, FILTERS, type Frame, statistic, tileSize } from "../frame.js";
 import { layerHistogram, tileHistogram } from "../histogram.js";
+import { atEnd, listen } from "../listen.js";
 import { isEmpty, layerRange, nonfiniteCount, tileRange } from "../ranges.js";
 import { chosenTile, currentLayer, isWanted, pointedAt, type ViewerStore } from "../state.js";
 import type { Layer } from "../wire.js";
@@ -19,7 +20,7 @@ export function numbersPanel(store: ViewerStore, signal: AbortSignal): HTMLDetai
   const chart = createChart();
   const facts = element("p", { class: "cnnvis-note" });
   const values = element("button", { type: "button", class: "cnnvis-link" }, "Table of values");
-  values.addEventListener("click", () => store.set({ sheet: "table" }), { signal });
+  listen(values, "click", () => store.set({ sheet: "table" }), signal);
   body.append(table, chart.element, facts, values);
 
   let shown = "";
@@ -70,7 +71,7 @@ export function numbersPanel(store: ViewerStore, signal: AbortSignal): HTMLDetai
   }
 
   store.on(["frame", "channels", "hover", "layer", "view", "call", "batchIndex", "metadata"], show, signal);
-  signal.addEventListener("abort", () => clearTimeout(waiting), { once: true });
+  atEnd(signal, () => clearTimeout(waiting));
   show();
   return panel;
 }

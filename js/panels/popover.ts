@@ -1,4 +1,5 @@
 import { element } from "../dom.js";
+import { listen } from "../listen.js";
 
 export interface Popover {
   readonly element: HTMLElement;
@@ -34,8 +35,9 @@ export function createPopover(
     if (isOpen) panel.querySelector<HTMLElement>("input, button, select")?.focus({ preventScroll: true });
   }
 
-  button.addEventListener("click", () => open(panel.hidden !== false), { signal });
-  holder.addEventListener(
+  listen(button, "click", () => open(panel.hidden !== false), signal);
+  listen(
+    holder,
     "keydown",
     (event) => {
       // What is typed here is not the notebook's.
@@ -45,14 +47,15 @@ export function createPopover(
       open(false);
       button.focus({ preventScroll: true });
     },
-    { signal },
+    signal,
   );
-  holder.addEventListener(
+  listen(
+    holder,
     "focusout",
     ({ relatedTarget }) => {
       if (relatedTarget instanceof Node && !holder.contains(relatedTarget)) open(false);
     },
-    { signal },
+    signal,
   );
   // Within the view only: in a shadow tree the document would see no more than its host.
   const outside = ({ target }: Event) => {

@@ -1,4 +1,5 @@
 import { element } from "../dom.js";
+import { atEnd, listen } from "../listen.js";
 import { offsetsOf, revealing, rowAt, rowsWithin } from "../virtual.js";
 
 /** CSS pixels above and below what is seen that are kept ready. */
@@ -92,10 +93,10 @@ export function virtualRows(make: (index: number) => HTMLElement, signal: AbortS
     render();
   }
 
-  box.addEventListener("scroll", render, { signal, passive: true });
+  listen(box, "scroll", render, signal);
   const observer = new ResizeObserver(render);
   observer.observe(box);
-  signal.addEventListener("abort", () => observer.disconnect(), { once: true });
+  atEnd(signal, () => observer.disconnect());
   return {
     box,
     set,

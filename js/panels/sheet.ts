@@ -1,4 +1,5 @@
 import { element } from "../dom.js";
+import { listen } from "../listen.js";
 import type { Sheet, ViewerStore } from "../state.js";
 
 /**
@@ -26,8 +27,9 @@ export function sheetPanel(
   );
 
   const shut = () => store.set({ sheet: "none" });
-  close.addEventListener("click", shut, { signal });
-  panel.addEventListener(
+  listen(close, "click", shut, signal);
+  listen(
+    panel,
     "keydown",
     (event) => {
       // No key of a sheet is the notebook's.
@@ -38,7 +40,7 @@ export function sheetPanel(
       }
       if (event.key === "Tab") keepFocus(event, panel);
     },
-    { signal },
+    signal,
   );
 
   let wasOpen = false;

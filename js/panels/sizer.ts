@@ -1,4 +1,5 @@
 import { element } from "../dom.js";
+import { listen } from "../listen.js";
 import type { Source } from "../source.js";
 import type { ViewerStore } from "../state.js";
 
@@ -31,7 +32,8 @@ export function sizerPanel(store: ViewerStore, source: Source, signal: AbortSign
     source.choose({ height: store.state.height });
   }
 
-  sizer.addEventListener(
+  listen(
+    sizer,
     "pointerdown",
     (event) => {
       if (event.button !== 0) return;
@@ -39,16 +41,18 @@ export function sizerPanel(store: ViewerStore, source: Source, signal: AbortSign
       sizer.setPointerCapture(event.pointerId);
       from = { y: event.clientY, height: store.state.height };
     },
-    { signal },
+    signal,
   );
   // Only this view follows the hand; Python and the other views hear of where it ends.
-  sizer.addEventListener(
+  listen(
+    sizer,
     "pointermove",
     ({ clientY }) => from !== null && store.set({ height: within(from.height + clientY - from.y) }),
-    { signal },
+    signal,
   );
-  for (const kind of ["pointerup", "pointercancel"] as const) sizer.addEventListener(kind, end, { signal });
-  sizer.addEventListener(
+  for (const kind of ["pointerup", "pointercancel"] as const) listen(sizer, kind, end, signal);
+  listen(
+    sizer,
     "keydown",
     (event) => {
       const by = { ArrowUp: -STEP, ArrowDown: STEP }[event.key];
@@ -57,7 +61,7 @@ export function sizerPanel(store: ViewerStore, source: Source, signal: AbortSign
       event.stopPropagation();
       source.choose({ height: within(store.state.height + by) });
     },
-    { signal },
+    signal,
   );
   store.on(["height"], show, signal);
   show();

@@ -1,4 +1,5 @@
 import { element, setText } from "../dom.js";
+import { listen } from "../listen.js";
 import type { Source } from "../source.js";
 import { isWanted, type ViewerStore } from "../state.js";
 
@@ -35,9 +36,9 @@ export function slicesPanel(store: ViewerStore, source: Source, signal: AbortSig
     setText(where, `${at + 1} of ${depth}`);
   }
 
-  slider.addEventListener("input", () => source.choose({ slice: Number(slider.value) - 1 }), { signal });
+  listen(slider, "input", () => source.choose({ slice: Number(slider.value) - 1 }), signal);
   // Arrows are the slider's, not the notebook's.
-  slider.addEventListener("keydown", (event) => event.stopPropagation(), { signal });
+  listen(slider, "keydown", (event) => event.stopPropagation(), signal);
   store.on(["scene", "layer", "view", "metadata"], show, signal);
   show();
   return field;

@@ -1,4 +1,5 @@
 import { element } from "../dom.js";
+import { listen } from "../listen.js";
 
 /** One of several things that are counted: steps to the next and back, and a menu of all. */
 export interface Stepper {
@@ -32,7 +33,7 @@ export function createStepper(noun: string, choose: (index: number) => void, sig
       { type: "button", class: "cnnvis-step", title, "aria-label": title },
       label,
     );
-    button.addEventListener("click", () => choose(neighbor(by)), { signal });
+    listen(button, "click", () => choose(neighbor(by)), signal);
     return button;
   }
 
@@ -44,9 +45,9 @@ export function createStepper(noun: string, choose: (index: number) => void, sig
     return options[at] === undefined ? selectedIndex : at;
   }
 
-  select.addEventListener("change", () => choose(select.selectedIndex), { signal });
+  listen(select, "change", () => choose(select.selectedIndex), signal);
   // Letters and arrows are the menu's, not the notebook's.
-  select.addEventListener("keydown", (event) => event.stopPropagation(), { signal });
+  listen(select, "keydown", (event) => event.stopPropagation(), signal);
 
   return {
     element: group,

@@ -1,5 +1,6 @@
 import { element } from "../dom.js";
 import { saveText } from "../files.js";
+import { listen } from "../listen.js";
 import type { ViewerStore } from "../state.js";
 import { sheetPanel } from "./sheet.js";
 
@@ -12,7 +13,7 @@ export function textPanel(store: ViewerStore, signal: AbortSignal): HTMLElement 
     rows: 12,
   });
   const save = element("button", { type: "button", class: "cnnvis-button" }, "Save as a file");
-  save.addEventListener("click", () => saveText(store.state.text, "values.txt"), { signal });
+  listen(save, "click", () => saveText(store.state.text, "values.txt"), signal);
   const panel = sheetPanel(
     store,
     { sheet: "text", title: "Copy by hand" },

@@ -1,4 +1,5 @@
 import { element, reveal } from "../dom.js";
+import { listen } from "../listen.js";
 import type { Source } from "../source.js";
 import { isHeld, type ViewerStore } from "../state.js";
 
@@ -52,15 +53,17 @@ export function thumbnailsPanel(store: ViewerStore, source: Source, signal: Abor
     if (picked !== undefined) reveal(row, picked);
   }
 
-  row.addEventListener(
+  listen(
+    row,
     "click",
     ({ target }) => {
       const index = buttons.indexOf(target as HTMLElement);
       if (index >= 0) source.choose({ batchIndex: index });
     },
-    { signal },
+    signal,
   );
-  row.addEventListener(
+  listen(
+    row,
     "keydown",
     (event) => {
       const by = { ArrowLeft: -1, ArrowUp: -1, ArrowRight: 1, ArrowDown: 1 }[event.key];
@@ -71,7 +74,7 @@ export function thumbnailsPanel(store: ViewerStore, source: Source, signal: Abor
       next?.click();
       next?.focus({ preventScroll: true });
     },
-    { signal },
+    signal,
   );
   store.on(["metadata", "thumbnails", "layer"], build, signal);
   store.on(["batchIndex"], mark, signal);

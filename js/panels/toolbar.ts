@@ -4,6 +4,7 @@ import { blockText, callText, layerText, tileWord } from "../describe.js";
 import { element, setText } from "../dom.js";
 import { FEATURE_MAPS, FILTERS, type View } from "../frame.js";
 import type { Actions } from "../keys.js";
+import { listen } from "../listen.js";
 import type { Source } from "../source.js";
 import { bestOf, currentLayer, hiddenCount, isHeld, isWanted, type ViewerStore } from "../state.js";
 import { type Colormap, SCALES, type Scale, SORTS, type Sort } from "../wire.js";
@@ -51,7 +52,7 @@ export function toolbarPanel(
   const averaged = element("span", { class: "cnnvis-badge" });
   const views = VIEWS.map(([view, label]) => {
     const button = element("button", { type: "button", class: "cnnvis-segment" }, label);
-    button.addEventListener("click", () => source.choose({ view }), { signal });
+    listen(button, "click", () => source.choose({ view }), signal);
     return { view, button };
   });
   const colormap = menu<Colormap>("Colors", [], {}, (value) => source.choose({ colormap: value }), signal);

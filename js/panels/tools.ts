@@ -1,5 +1,6 @@
 import { element } from "../dom.js";
 import type { Actions } from "../keys.js";
+import { listen } from "../listen.js";
 import type { Panels, ViewerStore } from "../state.js";
 import { step } from "../trail.js";
 import { createPopover } from "./popover.js";
@@ -14,7 +15,7 @@ export function toolsPanel(store: ViewerStore, actions: Actions, signal: AbortSi
       { type: "button", class: "cnnvis-tool", title, "aria-label": title },
       glyph,
     );
-    button.addEventListener("click", run, { signal });
+    listen(button, "click", run, signal);
     return button;
   };
   const group = (name: string, ...buttons: HTMLElement[]) =>
@@ -45,13 +46,14 @@ export function toolsPanel(store: ViewerStore, actions: Actions, signal: AbortSi
 
   const item = (text: string, run: () => void) => {
     const button = element("button", { type: "button" }, text);
-    button.addEventListener(
+    listen(
+      button,
       "click",
       () => {
         leave.close();
         run();
       },
-      { signal },
+      signal,
     );
     return button;
   };

@@ -1,3 +1,4 @@
+import { listen } from "../listen.js";
 import { holds, type Row } from "../tree.js";
 import type { virtualRows } from "./rows.js";
 import { typeahead } from "./typeahead.js";
@@ -51,7 +52,8 @@ export function treeKeys(list: ReturnType<typeof virtualRows>, tree: Tree, signa
     goTo(after.find((index) => startsWith(tree.rows()[index].label, typed)));
   }
 
-  list.box.addEventListener(
+  listen(
+    list.box,
     "keydown",
     (event) => {
       if (event.ctrlKey || event.metaKey || event.altKey || list.active() < 0) return;
@@ -75,7 +77,7 @@ export function treeKeys(list: ReturnType<typeof virtualRows>, tree: Tree, signa
       if (letter) find(event.key);
       else keys[event.key]();
     },
-    { signal },
+    signal,
   );
 }
 

@@ -1,3 +1,5 @@
+import { atEnd } from "../listen.js";
+
 /** Milliseconds after which the next letter begins another word. */
 const PAUSE = 700;
 
@@ -5,7 +7,7 @@ const PAUSE = 700;
 export function typeahead(signal: AbortSignal): (letter: string) => string {
   let typed = "";
   let timer: ReturnType<typeof setTimeout> | undefined;
-  signal.addEventListener("abort", () => clearTimeout(timer), { once: true });
+  atEnd(signal, () => clearTimeout(timer));
   return (letter) => {
     typed += letter.toLowerCase();
     clearTimeout(timer);

@@ -76,6 +76,38 @@ def test_drag_pans_by_what_the_hand_moves_and_is_no_click(view: View) -> None:
     expect(view.root).not_to_contain_text("Picked: channel")
 
 
+def test_a_drag_goes_on_outside_the_canvas_and_selects_no_text(view: View) -> None:
+    x, y, place = middle_of(view, 3)
+    zoomed, box = zoom_in(view, x, y), view.box()
+    view.page.mouse.move(box["x"] + x, box["y"] + y)
+    view.page.mouse.down()
+    expect(view.canvas).to_have_css("cursor", "grabbing")
+    view.page.mouse.move(box["x"] - 100, box["y"] + y, steps=5)
+    view.page.mouse.move(box["x"] + x - 30, box["y"] + y, steps=5)
+    view.page.mouse.up()
+    dragged = moved(view, zoomed)
+    assert dragged == pytest.approx((zoomed[0], zoomed[1] - 30, zoomed[2]))
+    view.point(x, y)
+    view.settle()
+    assert view.transform() == dragged, "it let go"
+    assert view.place(x - 30, y) == place
+    assert view.page.evaluate("getSelection().toString()") == ""
+    expect(view.root).not_to_contain_text("Picked: channel")
+    view.page.mouse.click(box["x"] + x - 30, box["y"] + y)
+    expect(view.root).to_contain_text("Picked: channel 3")
+
+
+def test_other_buttons_of_the_mouse_move_nothing(view: View) -> None:
+    zoomed, box = zoom_in(view, 300, 200), view.box()
+    for button in ("middle", "right"):
+        view.page.mouse.move(box["x"] + 300, box["y"] + 200)
+        view.page.mouse.down(button=button)
+        view.page.mouse.move(box["x"] + 200, box["y"] + 150)
+        view.page.mouse.up(button=button)
+    view.settle()
+    assert view.transform() == zoomed
+
+
 def test_the_picture_cannot_be_lost(view: View) -> None:
     zoomed, box = zoom_in(view, 300, 200), view.box()
     for _ in range(8):
@@ -98,6 +130,28 @@ def test_the_wheel_is_the_pages_until_the_canvas_has_the_focus(view: View) -> No
     view.canvas.focus()
     view.page.mouse.wheel(0, -300)
     assert moved(view, before)[0] > before[0]
+
+
+def test_the_wheel_is_the_pages_again_where_no_scale_is_left(view: View) -> None:
+    # a turn of the wheel in pixels (0), lines (1) or pages (2); true where the canvas took it
+    turn = """([deltaY, deltaMode]) => {
+      const at = { clientX: 400, clientY: 300, bubbles: true, cancelable: true };
+      const event = new WheelEvent("wheel", { deltaY, deltaMode, ctrlKey: true, ...at });
+      return !document.querySelector(".cnnvis-canvas").dispatchEvent(event);
+    }"""
+    fit = view.transform()
+    assert not view.page.evaluate(turn, [100, 0])
+    scales = []
+    for delta in ((-100, 0), (-2, 1), (-1, 2)):
+        before = view.transform()
+        assert view.page.evaluate(turn, delta)
+        scales.append(moved(view, before)[0] / before[0])
+    assert scales == pytest.approx([2**0.2, 2**0.8, 2])
+    for _ in range(2):
+        assert view.page.evaluate(turn, [1, 2])
+    view.page.evaluate(turn, [1, 2])
+    view.settle()
+    assert view.transform() == fit
 
 
 def test_keys_zoom_fit_and_move_the_picked_tile(view: View) -> None:
@@ -124,7 +178,10 @@ def test_buttons_zoom_and_show_all(view: View) -> None:
     assert moved(view, closer) == fit
 
 
-def test_two_fingers_zoom_about_the_point_between_them(browser: Browser, report: Path) -> None:
+@pytest.mark.parametrize(("across", "down"), [(1, 0), (0, 1)])
+def test_two_fingers_zoom_about_the_point_between_them(
+    browser: Browser, report: Path, across: int, down: int
+) -> None:
     context = browser.new_context(
         viewport={"width": 900, "height": 700}, has_touch=True, reduced_motion="reduce"
     )
@@ -138,16 +195,26 @@ def test_two_fingers_zoom_about_the_point_between_them(browser: Browser, report:
 
     def fingers(kind: str, *spread: float) -> None:
         points = [
-            {"x": box["x"] + x + dx, "y": box["y"] + y, "id": i} for i, dx in enumerate(spread)
+            {"x": box["x"] + x + d * across, "y": box["y"] + y + d * down, "id": i}
+            for i, d in enumerate(spread)
         ]
         touch.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
 
+    fingers("touchStart", -20)
     fingers("touchStart", -20, 20)
     for spread in (30, 40, 50):
         fingers("touchMove", -spread, spread)
     fingers("touchEnd")
-    assert moved(view, before)[0] == pytest.approx(2.5 * before[0], rel=0.02)
+    pinched = moved(view, before)
+    assert pinched[0] == pytest.approx(2.5 * before[0], rel=0.02)
     assert view.place(x, y) == place
+    # the picture is larger now: one finger moves it
+    fingers("touchStart", 0)
+    fingers("touchMove", 25)
+    fingers("touchMove", 50)
+    fingers("touchEnd")
+    panned = (pinched[0], pinched[1] + 50 * across, pinched[2] + 50 * down)
+    assert moved(view, pinched) == pytest.approx(panned)
     context.close()
 
 

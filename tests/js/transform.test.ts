@@ -4,10 +4,12 @@ import {
   apply,
   between,
   clamp,
+  distance,
   fitting,
+  hold,
   invert,
   type Limits,
-  same,
+  middle,
   type Transform,
   zoomAt,
 } from "../../js/transform.js";
@@ -48,6 +50,26 @@ describe("a transform", () => {
         const there = apply(zoomAt(t, factor, anchor), world);
         close(there.x, anchor.x, Math.abs(world.x * t.k * factor));
         close(there.y, anchor.y, Math.abs(world.y * t.k * factor));
+      }),
+    );
+  });
+
+  it("that two fingers hold shows at each what it took hold of", () => {
+    fc.assert(
+      fc.property(transform, scale, point, point, point, (t, factor, from, to, span) => {
+        const size = 1 + distance({ x: 0, y: 0 }, span);
+        const at = [from, { x: from.x + span.x, y: from.y + span.y }] as const;
+        const then = [to, { x: to.x + span.x * factor, y: to.y + span.y * factor }] as const;
+        const [a, b] = at.map((each) => invert(t, each));
+        fc.pre(size > 2);
+        const k = distance(...then) / distance(a, b);
+        const held = hold(k, middle(...then), middle(a, b));
+        for (const [i, world] of [a, b].entries()) {
+          const there = apply(held, world);
+          const error = Math.abs(k * world.x) + Math.abs(k * world.y) + size * factor;
+          close(there.x, then[i].x, error);
+          close(there.y, then[i].y, error);
+        }
       }),
     );
   });
@@ -144,7 +166,7 @@ describe("the way between two transforms", () => {
         const start = between(a, b, 0);
         close(start.k, a.k, a.k);
         close(start.x, a.x);
-        expect(same(between(a, b, 1), b)).toBe(true);
+        expect(between(a, b, 1)).toEqual(b);
       }),
     );
   });
