@@ -41,6 +41,7 @@ class Borrowed:
         self.finished = False
         self.replaced: list[str] = []
         self._live = True
+        self._is_given_back = False
         self._contexts: list[AbstractContextManager[Any]] = []
         self._gradients = torch.is_grad_enabled()
         self._modules = list(modules)
@@ -50,8 +51,7 @@ class Borrowed:
             for name, module in self._modules
             for key, buffer in _buffers(module).items()
         ]
-        tensors = (t for _, module in self._modules for t in _tensors(module))
-        self._devices = sorted({t.device.index for t in tensors if t.is_cuda})
+        self._devices = sorted(self._gpus()) if _has_gpus() else []
         self._random = (
             torch.get_rng_state(),
             [torch.cuda.get_rng_state(device) for device in self._devices],
@@ -85,6 +85,8 @@ class Borrowed:
 
     def give_back(self) -> None:
         """All as it was. May be called again, also after it was cut off."""
+        if self._is_given_back:
+            return
         self._live = False
         for context in reversed(self._contexts):
             context.__exit__(None, None, None)
@@ -112,6 +114,12 @@ class Borrowed:
             torch.cuda.set_rng_state(state, device)
         np.random.set_state(self._random[2])
         random.setstate(self._random[3])
+        self._is_given_back = True
+
+    def _gpus(self) -> set[int]:
+        return {
+            t.device.index for _, module in self._modules for t in _tensors(module) if t.is_cuda
+        }
 
 
 class _Hook:
@@ -138,6 +146,12 @@ class _Hook:
 def _nothing() -> Callable[..., None]:
     """What a hook is once it was pickled along with the model."""
     return lambda module, args, output: None
+
+
+def _has_gpus() -> bool:
+    """Whether a tensor can be on one: nobody made one there before CUDA was initialized."""
+    started: bool = torch.cuda.is_initialized()  # type: ignore[no-untyped-call]
+    return started
 
 
 def _flag(module: nn.Module) -> bool:

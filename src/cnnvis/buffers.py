@@ -28,13 +28,16 @@ class Buffers:
         self._room = _MOST_MB << 20
 
     def copy(self, tensor: Tensor) -> Tensor:
-        """The tensor's values in memory of their own, which may be an earlier copy's."""
-        found = self._free.get(_kind(tensor))
+        """The tensor's values in memory of their own, which may be an earlier copy's.
+
+        To be called without gradients.
+        """
+        found = self._free.get(_kind(tensor)) if self._free else None
         if not found:
             return tensor.detach().clone()
         buffer = found.pop()
         self._room += _size(buffer)
-        return buffer.copy_(tensor.detach())
+        return buffer.copy_(tensor)
 
     def reuse(self, owner: object, kept: MutableMapping[Any, Tensor]) -> None:
         """Takes what is kept once its owner is gone; until then nobody may hold a view of it longer."""

@@ -8,7 +8,7 @@ before anyone looks. So `take` runs inside the hook and has to copy; the default
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
@@ -87,6 +87,7 @@ def capture(
     *,
     during: AbstractContextManager[Any] | None = None,
     partial: bool = False,
+    modules: Iterable[tuple[str, nn.Module]] | None = None,
 ) -> Activations:
     """What each layer gave in one forward pass.
 
@@ -107,6 +108,7 @@ def capture(
             twice, or without being entered.
         partial: Where the pass raises after a layer has run, return what there is, with the error's
             text as `Activations.stopped`.
+        modules: The model's modules with their names, where these are known; None: found by `walk`.
 
     Raises:
         ForwardError: The forward pass raised. Says which layers had run.
@@ -121,7 +123,11 @@ def capture(
             "that it was scripted or traced from, or use inspect, which sees its convolutions"
         )
     with LOOKING:
-        return _pass(model, inputs, layers, hooked, take or clone, during or nullcontext(), partial)
+        known = modules or [(name, module) for name, _, module in walk(model)]
+        unique = {id(module): (name, module) for name, module in known}.values()
+        return _pass(
+            model, inputs, layers, hooked, take or clone, during or nullcontext(), partial, unique
+        )
 
 
 def _pass(
@@ -132,8 +138,8 @@ def _pass(
     take: Take,
     during: AbstractContextManager[Any],
     partial: bool,
+    modules: Iterable[tuple[str, nn.Module]],
 ) -> Activations:
-    modules = {id(module): (name, module) for name, _, module in walk(model)}.values()
     model = unwrap(model)
     activations = Activations()
     args, kwargs = _arguments(inputs)

@@ -24,12 +24,15 @@ THUMBNAIL_SIDE = 72
 MOST_THUMBNAILS = 64
 
 
-def describe(inspection: Inspection, generation: int = 0) -> dict[str, Any]:
+def describe(
+    inspection: Inspection, generation: int = 0, layers: list[Any] | None = None
+) -> dict[str, Any]:
     """Names, shapes and notes: what `js/wire.ts` reads. Plain JSON, no NaN, no lone surrogate.
 
     Args:
         inspection: What is shown.
         generation: Counts the looks, as in the frames' metadata.
+        layers: As an earlier look that this one repeats had them described; None: described anew.
     """
     shapes = inspection.input_shapes
     described: dict[str, Any] = _json(
@@ -38,7 +41,7 @@ def describe(inspection: Inspection, generation: int = 0) -> dict[str, Any]:
             "version": __version__,
             "generation": generation,
             "model": type(inspection.model).__name__,
-            "layers": [_layer(run) for run in inspection.layers],
+            "layers": [] if layers is not None else [_layer(run) for run in inspection.layers],
             "input": {
                 "shape": shapes[0] if shapes else [],
                 "preprocessing": inspection.preprocessing,
@@ -50,7 +53,7 @@ def describe(inspection: Inspection, generation: int = 0) -> dict[str, Any]:
             ],
         }
     )
-    return described
+    return described if layers is None else {**described, "layers": layers}
 
 
 def seen(inspection: Inspection, image: int = 0) -> dict[str, Any]:

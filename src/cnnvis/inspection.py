@@ -110,6 +110,7 @@ class Inspection:
                 progress=progress,
                 partial=partial,
                 like=None if like is None else like._look,
+                modules=structure.modules,
             )
         except ForwardError as error:
             if chosen.layers:
@@ -118,6 +119,10 @@ class Inspection:
         self.output = look.output
         if like is not None and look.repeated:
             self.layers, self._runs = list(like._runs.values()), like._runs
+            if labels is like._labels and "_known_labels" in vars(like):
+                self._known_labels = (
+                    like._known_labels
+                )  # the model's own are among what is compared
             return
         functional = [layer for name, layer in look.trace.functional.items() if name in look.shapes]
         layers = [*chosen.layers, *functional]
@@ -148,6 +153,10 @@ class Inspection:
             return self._runs[name]
         except KeyError:
             raise KeyError(unknown_layer(name, list(self._runs))) from None
+
+    def repeats(self, other: Inspection) -> bool:
+        """Whether all but the values is that of an earlier look, which this one was told to be `like`."""
+        return self._runs is other._runs
 
     def activation(self, name: str, call: int = 0) -> Tensor:
         """The exact output of one call of a layer, as the model computed it.

@@ -60,6 +60,7 @@ class Look:
         chosen: Whether to take a convolution that is called as a function.
         progress: Called with how many layers have run, and how many there are.
         partial: Whether what had run is enough where the pass raises.
+        modules: The model's modules with their names, where these are known.
         like: An earlier look at the same layers of the same model, which is built as it was. If the pass
             takes the same course, what was found out about that one is taken over, and this one runs
             with hooks alone.
@@ -91,6 +92,7 @@ class Look:
         progress: Progress | None = None,
         partial: bool = False,
         like: Look | None = None,
+        modules: Sequence[tuple[str, nn.Module]] | None = None,
     ) -> None:
         self._form = form_of(inputs)
         self.shapes: dict[str, list[tuple[int, ...]]] = {}
@@ -103,7 +105,7 @@ class Look:
         self._buffers.reuse(self, self._kept)
         self._coded: dict[tuple[str, int, int], Coded] = {}
         self._total, self._progress = len(layers), progress
-        self.repeated = like is not None and self._repeats(like)
+        self.repeated = like is not None and self._repeats(like, modules)
         if self.repeated:
             self._buffers.clear()  # of another model's layers, or of a larger batch
             return
@@ -115,7 +117,7 @@ class Look:
         self.output, self.stopped, self.replaced = ran.output, ran.stopped, ran.replaced
         self.failures.update(ran.failures)
 
-    def _repeats(self, like: Look) -> bool:
+    def _repeats(self, like: Look, modules: Sequence[tuple[str, nn.Module]] | None) -> bool:
         """Takes the values alone, if the pass takes the course of an earlier one; else leaves nothing."""
         if (
             not like.trace.repeats
@@ -129,7 +131,9 @@ class Look:
             return False
         budget, codes = self._room, self._room_for_codes
         try:
-            ran = capture(self._model, copied(self._inputs), self._layers, self._take)
+            ran = capture(
+                self._model, copied(self._inputs), self._layers, self._take, modules=modules
+            )
         except ForwardError:  # what it says is found out again, more exactly
             ran = None
         same = ran is not None and list(self.shapes.items()) == list(like.shapes.items())
@@ -187,8 +191,10 @@ class Look:
         if self._progress is not None:
             self._progress(min(len(self.shapes), self._total), self._total)
         try:
-            if _size(output) <= self._room:
-                self._keep((layer.name, len(calls) - 1), self._copy(output))
+            size = _size(output)
+            if size <= self._room:
+                self._kept[layer.name, len(calls) - 1] = self._copy(output)
+                self._room -= size
             else:
                 self._code(layer, len(calls) - 1, output)
         except Exception as error:

@@ -41,10 +41,12 @@ def notes_of(look: Look, runs: Sequence[LayerRun]) -> list[Note]:
             values that are not finite in all.
     """
     notes = list(_of_the_look(look, runs))
+    kept = [(run, call, output) for run in runs for call, output in look.exact(run.name)]
+    remarkable = _remarkable(kept)
     for run in runs:
         notes += [Note(run.name, kind, text) for kind, text in _of_the_run(look, run)]
-        for call, kept in look.exact(run.name):
-            notes += [Note(run.name, kind, text) for kind, text in _of_values(run, call, kept)]
+        for call, output in remarkable.get(run.name, ()):
+            notes += [Note(run.name, kind, text) for kind, text in _of_values(run, call, output)]
         for call, image, coded in look.codes(run.name):
             count = int(coded.quantized.stats[:, STATISTICS.index("nonfinite")].sum())
             if count:
@@ -125,6 +127,45 @@ def _of_the_run(look: Look, run: LayerRun) -> Iterator[tuple[str, str]]:
         )
 
 
+def _remarkable(
+    kept: Sequence[tuple[LayerRun, int, Tensor]],
+) -> dict[str, list[tuple[int, Tensor]]]:
+    """By layer, the calls of whose values there may be something to say: few, and told at once.
+
+    In all others each channel has a range that is a number above 0, beyond 0 where relu_ follows.
+    """
+    told: list[tuple[LayerRun, int, Tensor]] = []
+    found: dict[str, list[tuple[int, Tensor]]] = {}
+    ranges: list[Tensor] = []
+    for run, call, output in kept:
+        rest = [d for d in range(output.ndim) if d != _channel(run, output)]
+        if output.dtype != torch.float32 or not output.numel() or not rest:
+            found.setdefault(run.name, []).append((call, output))
+            continue
+        highs = output.amax(rest)
+        spans = highs - output.amin(rest)
+        least = torch.minimum(spans, highs) if run.in_place == "relu_" else spans
+        told.append((run, call, output))
+        ranges.append(torch.stack((least.amin(), spans.amax())))
+    if told:
+        low, high = torch.stack(ranges).unbind(1)
+        plain = ((low > 0) & (high < torch.inf)).tolist()
+        for (run, call, output), nothing in zip(told, plain, strict=True):
+            if not nothing:
+                found.setdefault(run.name, []).append((call, output))
+    return found
+
+
+def _channel(run: LayerRun, values: Tensor) -> int:
+    """Which dimension of an output counts channels."""
+    layer = run.layer
+    if layer.kind == "linear":
+        return values.ndim - 1
+    if layer.kind == "other":
+        return min(1, values.ndim - 1)
+    return values.ndim - len(layer.kernel_size or ()) - 1
+
+
 def _of_values(run: LayerRun, call: int, output: Tensor) -> Iterator[tuple[str, str]]:
     if not output.numel() or output.ndim == 0:
         return
@@ -135,13 +176,7 @@ def _of_values(run: LayerRun, call: int, output: Tensor) -> Iterator[tuple[str, 
         values if values.dtype.itemsize > 1 or not values.is_floating_point() else values.float()
     )
     values = values.to(torch.uint8) if values.dtype == torch.bool else values
-    layer = run.layer
-    if layer.kind == "linear":
-        channel = values.ndim - 1
-    elif layer.kind == "other":
-        channel = min(1, values.ndim - 1)
-    else:
-        channel = values.ndim - len(layer.kernel_size or ()) - 1
+    channel = _channel(run, values)
     rest = [d for d in range(values.ndim) if d != channel]
     lows, highs = (values.amin(rest), values.amax(rest)) if rest else (values, values)
     where = f" in call {call + 1}" if run.calls > 1 else ""

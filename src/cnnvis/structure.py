@@ -11,6 +11,7 @@ import functools
 import types
 from collections.abc import Mapping
 from enum import Enum
+from operator import is_
 from typing import Any
 
 import torch
@@ -73,7 +74,7 @@ class _Unknown(Exception):
 class _Own:
     """What one module has of its own."""
 
-    __slots__ = ("count", "empty", "fixed", "forward", "kind", "module", "other")
+    __slots__ = ("count", "empty", "fixed", "forward", "kind", "module", "other", "very")
 
     def __init__(self, module: nn.Module) -> None:
         if isinstance(module, torch.jit.ScriptModule):
@@ -93,17 +94,77 @@ class _Own:
                 self.fixed.append((name, value))
             else:
                 self.other.append((name, _plain(value)))
+        self.very = _Very.of(own)
 
     def holds(self) -> bool:
         now = vars(self.module)
         if type(self.module) is not self.kind or self.kind.forward is not self.forward:
             return False
+        return (self.very is not None and self.very.holds(now)) or self._is_alike(now)
+
+    def _is_alike(self, now: dict[str, Any]) -> bool:
         return (
             len(now) == self.count
             and not any(now.get(name, True) for name in self.empty)
             and all(_is_same(now.get(name, _Own), value) for name, value in self.fixed)
             and all(_plain(now.get(name, _Own)) == value for name, value in self.other)
         )
+
+
+class _Very:
+    """The very objects that a module has, which is told much faster than that they are alike."""
+
+    __slots__ = ("empty", "names", "parts", "tensors", "values")
+
+    def __init__(self, own: dict[str, Any]) -> None:
+        self.names, self.values = list(own), list(own.values())
+        self.empty = [each for each in self.values if isinstance(each, dict | set) and not each]
+        self.parts = [
+            (each, list(each), list(each.values()))
+            for each in self.values
+            if isinstance(each, dict) and each
+        ]
+        held = [value for _, _, values in self.parts for value in values]
+        self.tensors = [
+            (each, each.dtype, each.device, each.shape, each.stride(), type(each))
+            for each in (*self.values, *held)
+            if isinstance(each, Tensor)
+        ]
+
+    @staticmethod
+    def of(own: dict[str, Any]) -> _Very | None:
+        """None where something in it may change and be the same object all the same."""
+        parts = [each for each in own.values() if isinstance(each, dict)]
+        rest = [each for each in own.values() if not isinstance(each, dict)]
+        rest += [value for part in parts for value in part.values()]
+        lasting = all(isinstance(each, (Tensor, nn.Module)) or _lasts(each) for each in rest)
+        return _Very(own) if lasting else None
+
+    def holds(self, now: dict[str, Any]) -> bool:
+        return (
+            list(now) == self.names
+            and all(map(is_, now.values(), self.values))
+            and not any(self.empty)
+            and all(
+                list(part) == names and all(map(is_, part.values(), values))
+                for part, names, values in self.parts
+            )
+            and all(
+                tensor.shape == shape
+                and tensor.stride() == stride
+                and tensor.dtype is dtype
+                and tensor.device == device
+                and type(tensor) is kind
+                for tensor, dtype, device, shape, stride, kind in self.tensors
+            )
+        )
+
+
+def _lasts(value: Any) -> bool:
+    """Whether it cannot change, or is a set with nothing in it, which is looked at."""
+    if isinstance(value, tuple):
+        return all(map(_lasts, value))
+    return isinstance(value, _FIXED) or (isinstance(value, set) and not value)
 
 
 def _is_same(current: Any, value: Any) -> bool:

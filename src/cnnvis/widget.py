@@ -447,7 +447,7 @@ class CNNVisWidget(ViewState, anywidget.AnyWidget):
             with self.hold_sync():
                 try:
                     self._inspection, self._image, self._model_inputs = look, image, inputs
-                    self._publish()
+                    self._publish(like=before[0])
                 except BaseException:
                     self._inspection, self._image, self._model_inputs, self._generation = before
                     self._shown = None
@@ -456,7 +456,7 @@ class CNNVisWidget(ViewState, anywidget.AnyWidget):
                             setattr(self, name, value)
                     raise
 
-    def _publish(self) -> None:
+    def _publish(self, like: Inspection | None = None) -> None:
         """Shows all of a new look; the frame and the metadata carry the same generation."""
         self._generation += 1
         self._shown = None
@@ -472,7 +472,8 @@ class CNNVisWidget(ViewState, anywidget.AnyWidget):
             self.call = 0
         if self.batch_index >= image_count(look):
             self.batch_index = 0
-        self.metadata = describe(look, self._generation)
+        described = self.metadata["layers"] if like is not None and look.repeats(like) else None
+        self.metadata = describe(look, self._generation, described)
         self.thumbnails = thumbnails(look)
         self._tell()
         self._show()

@@ -25,6 +25,7 @@ from torch.utils._python_dispatch import _get_current_dispatch_mode_stack
 import cnnvis
 from cnnvis import ForwardError, capture, inspect
 from cnnvis.borrow import LOOKING, Borrowed
+from cnnvis.buffers import Buffers
 
 PACKAGE = Path(cnnvis.__file__).parent
 # where the model is changed and put back
@@ -32,6 +33,9 @@ CAREFUL = {PACKAGE / name for name in ("capture.py", "borrow.py", "look.py")}
 OTHERS = set(PACKAGE.glob("*.py")) - CAREFUL
 # where Python and torch turn on and off for us what is left on when they are cut off
 CONTEXTS = {Path(module.__file__ or "") for module in (contextlib, grad_mode, _python_dispatch)}
+
+# Python itself drops what is raised in a finalizer, whoever's it is
+_FINALIZER = Buffers._take.__code__
 
 X = image_tensor(8)
 
@@ -80,6 +84,8 @@ class At:
         sys.settrace(None)
 
     def _call(self, frame: FrameType, event: str, arg: Any) -> Any:
+        if frame.f_code is _FINALIZER:
+            return None
         return self._line if frame.f_code.co_filename in self._files else None
 
     def _line(self, frame: FrameType, event: str, arg: Any) -> Any:
@@ -119,6 +125,11 @@ def look_at(model: nn.Module) -> None:
     inspect(model, inputs=X)
 
 
+def look_again_at(model: nn.Module) -> None:
+    look = inspect(model, inputs=X)
+    inspect(model, inputs=X, like=look)
+
+
 def capture_from(model: nn.Module) -> None:
     capture(model, X)
 
@@ -129,6 +140,7 @@ def capture_from(model: nn.Module) -> None:
         (look_at, CAREFUL, KeyboardInterrupt, 1, 300),
         (capture_from, CAREFUL, Injected, 1, 150),
         (look_at, CAREFUL, MemoryError, 3, 100),
+        (look_again_at, {PACKAGE / "look.py"}, KeyboardInterrupt, 2, 50),
         (look_at, OTHERS, KeyboardInterrupt, 97, 50),
         (look_at, CONTEXTS, KeyboardInterrupt, 1, 40),
     ],

@@ -279,6 +279,7 @@ def test_the_widget_looks_again_without_following() -> None:
     assert widget.inspection._look.repeated
     widget.refresh()
     assert widget.inspection._look.repeated
+    assert widget.metadata == describe(widget.inspection, 3)
     widget.close()
 
 
