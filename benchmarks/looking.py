@@ -2,16 +2,18 @@
 
     .venv/bin/python benchmarks/looking.py [model ...]
 
-All take every convolution. One process for each number of threads; in it each round runs all of them once,
-in turn, so that the machine's moods fall on all alike; ratios are of the medians, with the quartiles of the
-ratios within a round.
+All take every convolution. One process for each model and number of threads; in it each round runs all of
+them once, in an order that is drawn, so that the machine's moods fall on all alike. Ratios are of the
+medians, with the quartiles of the ratios within a round.
 """
 
 from __future__ import annotations
 
+import gc
 import io
 import json
 import os
+import random
 import statistics
 import subprocess
 import sys
@@ -21,7 +23,8 @@ from typing import Any
 
 import torch
 import torchvision
-from results import table, write
+from matplotlib import pyplot
+from results import dots, table, write
 from torch import Tensor, nn
 
 from cnnvis import CNNVisWidget, inspect
@@ -30,7 +33,10 @@ MODELS = (
     "resnet50", "vgg16", "convnext_tiny", "resnet18", "densenet121", "efficientnet_b0",
     "mobilenet_v3_large", "resnet152",
 )  # fmt: skip
-ROUNDS = 9
+ROUNDS = 11
+SLOW = ("torchlens",)
+"""What takes so long, and leaves so much to clean up, that it runs last and less often."""
+SLOW_ROUNDS = 3
 THREADS = (1, 2)
 BARE = "bare forward"
 
@@ -94,7 +100,7 @@ def torchlens_log(model: nn.Module, first: Tensor) -> Callable[[Tensor], Any]:
     """Torchlens's record of every operation."""
     import torchlens
 
-    return lambda x: torchlens.log_forward_pass(model, x)
+    return lambda x: torchlens.trace(model, x)
 
 
 PEERS = {
@@ -107,11 +113,6 @@ PEERS = {
 
 def axes_of_a_layer(maps: Tensor) -> float:
     """Seconds that the tutorials' way takes for one layer: 64 maps, each on axes of its own."""
-    import matplotlib
-
-    matplotlib.use("agg")
-    from matplotlib import pyplot
-
     begun = time.perf_counter()
     figure, axes = pyplot.subplots(8, 8, figsize=(12, 12))
     for ax, values in zip(axes.flat, maps[0, :64], strict=False):
@@ -138,10 +139,18 @@ def measure(name: str) -> dict[str, Any]:
         except Exception as error:
             missing[peer] = type(error).__name__
     seconds: dict[str, list[float]] = {way: [] for way in ways}
+    draw = random.Random(0)
+    quick = [way for way in ways if way not in SLOW]
     with torch.no_grad():
         for round_ in range(ROUNDS + 1):
-            for way, run in ways.items():
+            # in another order each time: what one way leaves in the caches is not the same one's always
+            order = draw.sample(quick, len(quick))
+            if round_ > ROUNDS - SLOW_ROUNDS:
+                order += [way for way in SLOW if way in ways]
+            for way in order:
+                gc.collect()
                 begun = time.perf_counter()
+                run = ways[way]
                 run(images[round_ % 2])
                 if round_:  # the first warms up
                     seconds[way].append(time.perf_counter() - begun)
@@ -154,12 +163,17 @@ def measure(name: str) -> dict[str, Any]:
     }
 
 
+def middle(seconds: dict[str, list[float]], way: str) -> float:
+    """Median over median."""
+    return statistics.median(seconds[way]) / statistics.median(seconds[BARE])
+
+
 def ratio(seconds: dict[str, list[float]], way: str) -> str:
     """Median over median, and the quartiles of the rounds."""
-    each = [a / b for a, b in zip(seconds[way], seconds[BARE], strict=True)]
-    middle = statistics.median(seconds[way]) / statistics.median(seconds[BARE])
+    rounds = len(seconds[way])
+    each = [a / b for a, b in zip(seconds[way], seconds[BARE][-rounds:], strict=True)]
     low, _, high = statistics.quantiles(each, n=4)
-    return f"{middle:.2f} ({low:.2f}-{high:.2f})"
+    return f"{middle(seconds, way):.2f} ({low:.2f}-{high:.2f})"
 
 
 def main() -> None:
@@ -170,8 +184,10 @@ def main() -> None:
         return
     names = sys.argv[1:] or MODELS
     parts = []
+    ways = ["inspect, like the last", "w.image = other", "inspect, first", *PEERS]
     for threads in THREADS:
         rows = []
+        middles: dict[str, dict[str, float]] = {way: {} for way in ways}
         for name in names:
             command = [sys.executable, __file__, "--threads", str(threads), name]
             environment = {**os.environ, "OMP_NUM_THREADS": str(threads)}
@@ -180,7 +196,8 @@ def main() -> None:
             )
             found = json.loads(done.stdout.splitlines()[-1])
             seconds = found["seconds"]
-            ways = ["inspect, like the last", "w.image = other", "inspect, first", *PEERS]
+            for way in middles.keys() & seconds.keys():
+                middles[way][name] = middle(seconds, way)
             rows.append(
                 [
                     name,
@@ -194,7 +211,9 @@ def main() -> None:
             )
             print(rows[-1], file=sys.stderr, flush=True)
         heads = ["model", BARE, *ways, "64 axes a layer"]
-        parts.append(f"### {threads} thread{'s' if threads > 1 else ''}\n\n{table(heads, rows)}")
+        title = f"### {threads} thread{'s' if threads > 1 else ''}"
+        plot = dots(f"looking-{threads}", "times the bare forward pass", middles)
+        parts += [title, table(heads, rows), plot]
     write(
         "What looking costs",
         f"Times the bare forward pass of the same round, medians of {ROUNDS} rounds (quartiles); all "

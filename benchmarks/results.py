@@ -6,10 +6,14 @@ import datetime
 import os
 import platform
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
+import matplotlib
 import torch
+
+matplotlib.use("agg")
+from matplotlib import pyplot
 
 PATH = Path(__file__).with_name("RESULTS.md")
 _HEAD = "# Measured\n\nEach section is written by its script in this folder; `make bench` runs them all.\n"
@@ -37,3 +41,34 @@ def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """A table in Markdown; all columns but the first are numbers."""
     lines = [heads, ["---", *["--:"] * (len(heads) - 1)], *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def dots(name: str, label: str, series: Mapping[str, Mapping[str, float]]) -> str:
+    """A plot of numbers beside names, as an SVG in this folder; what shows it in Markdown.
+
+    Args:
+        name: Of the file, without its ending.
+        label: Of the axis of numbers, which is logarithmic.
+        series: From what is compared to its number for each name.
+    """
+    names = list(next(iter(series.values())))
+    figure, axes = pyplot.subplots(figsize=(7.5, 0.8 + 0.38 * len(names)), layout="constrained")
+    for color, (title, numbers) in enumerate(series.items()):
+        rows = [names.index(each) for each in numbers]
+        axes.plot(list(numbers.values()), rows, "o", label=title, color=f"C{color}", alpha=0.85)
+    axes.set(xscale="log", xlabel=label, yticks=range(len(names)), yticklabels=names)
+    axes.invert_yaxis()
+    axes.axvline(1, color="0.6", linewidth=0.8, zorder=0)
+    axes.grid(axis="x", which="both", color="0.92")
+    axes.set_axisbelow(True)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.xaxis.set_major_formatter("{x:g}")
+    axes.xaxis.set_minor_formatter("")
+    figure.legend(loc="outside right upper", frameon=False, fontsize="small")
+    file = PATH.with_name(f"{name}.svg")
+    # no date and no random names: a plot of the same numbers is the same file
+    with pyplot.rc_context({"svg.hashsalt": name}):
+        figure.savefig(file, metadata={"Date": None})
+    pyplot.close(figure)
+    file.write_text("\n".join(line.rstrip() for line in file.read_text().splitlines()) + "\n")
+    return f"![{label}]({file.name})"
