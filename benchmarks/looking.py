@@ -218,7 +218,8 @@ def main() -> None:
         "What looking costs",
         f"Times the bare forward pass of the same round, medians of {ROUNDS} rounds (quartiles); all "
         "convolutions at 224 x 224, random weights. The last column is one layer's 64 axes in matplotlib "
-        "times the number of layers. Measured",
+        "times the number of layers. An error's name is what a tool raised: torchvision's extractor cannot "
+        "look into torchvision's own blocks. Measured",
         *parts,
     )
 
