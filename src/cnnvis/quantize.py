@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.nn.functional import avg_pool2d
 
 STEPS = 254
 """Steps between code 1 (lo) and code 255 (hi)."""
@@ -18,13 +19,10 @@ STEPS = 254
 STATISTICS = ("mean", "std", "zeros", "nonfinite")
 """The columns of `Quantized.stats`, in order."""
 
-# Values handled at once. On a CPU a block as float64 stays in a core's cache, and is too small for
-# torch to wake its thread pool, which costs more than it gives while other work keeps the cores
-# busy. A GPU wants few, large kernels instead.
-_CPU_BLOCK = 1 << 15
+# Values handled at once. On a CPU a block as float64 stays in the caches near a core, and is so large that
+# calling torch's functions for it takes less than what they do. A GPU wants few, large kernels instead.
+_CPU_BLOCK = 1 << 17
 _GPU_BLOCK = 1 << 24
-
-_TILE = (1, 2, 3)  # the dimensions of one tile
 
 
 @dataclass(frozen=True)
@@ -94,51 +92,68 @@ def quantize(maps: Tensor, *, factor: int = 1, symmetric: bool = False) -> Quant
     if maps.ndim == 3:
         maps = maps[:, None]
     tiles, planes, height, width = maps.shape
-    sums = torch.zeros((4, tiles), dtype=torch.float64, device=maps.device)
-    total, squares, zeros, nonfinite = sums
-    lo, hi = torch.full_like(total, torch.inf), torch.full_like(total, -torch.inf)
-    blocks = _blocks(maps, factor)
-    for block in blocks:
-        exact, part = _exact(maps[block]), block[0]
-        least, most = exact.amin(_TILE), exact.amax(_TILE)
-        if not bool((least.isfinite() & most.isfinite()).all()):  # rare, so only it pays for masks
-            finite = exact.isfinite()
-            nonfinite[part] += (~finite).sum(_TILE)
-            least = exact.where(finite, torch.inf).amin(_TILE)
-            most = exact.where(finite, -torch.inf).amax(_TILE)
-            exact = exact.where(finite, torch.nan)
-        lo[part] = torch.minimum(lo[part], least)
-        hi[part] = torch.maximum(hi[part], most)
-        total[part] += exact.nansum(_TILE)
-        zeros[part] += (exact == 0).sum(_TILE)
-    nothing = lo > hi
-    lo, hi = lo.masked_fill(nothing, 0), hi.masked_fill(nothing, 0)
-    if symmetric:
-        hi = torch.maximum(lo.abs(), hi.abs())
-        lo = -hi
-
-    values = planes * height * width
-    count = (values - nonfinite).clamp(min=1)
-    mean = total / count
     codes = torch.empty(
         (tiles, planes, -(-height // factor), -(-width // factor)),
         dtype=torch.uint8,
         device=maps.device,
     )
-    for block in blocks:
-        part, plane, rows = block
-        exact = _exact(maps[block])
-        coded = slice(rows.start // factor, -(-rows.stop // factor))
-        masked = bool(nonfinite[part].any())
-        codes[part, plane, coded] = _encode(_average(exact, factor), lo[part], hi[part], masked)
-        if masked:
-            exact = exact.where(exact.isfinite(), torch.nan)
-        squares[part] += exact.sub_(mean[part, None, None, None]).square_().nansum(_TILE)
+    if not maps.numel():
+        nothing = torch.zeros(tiles, 2 + len(STATISTICS))
+        return Quantized(codes.flatten(1, 2).cpu(), nothing[:, :2], nothing[:, 2:])
+    cut = _Cut.of(maps, factor)
+    blocks = cut.blocks(maps)
+    lo, hi, nonfinite = _bounds(maps, cut)
+    high = torch.maximum(lo.abs(), hi.abs()) if symmetric else hi
+    low = -high if symmetric else lo  # what code 1 stands for
+    scale = torch.where(high > low, STEPS / (high - low), 0)
 
-    stats = torch.stack((mean, (squares / count).sqrt(), zeros / max(values, 1), nonfinite), 1)
+    total, norm, zeros = (cut.part_sums(maps) for _ in range(3))
+    is_masked = bool(nonfinite.any())
+    # written over in each block: fresh memory costs more than what is done with it
+    room = max(block.numel() for block in blocks)
+    doubles = torch.empty(room, dtype=torch.float64, device=maps.device)
+    floats = torch.empty(room, device=maps.device)
+    integers = floats.view(torch.int32)
+    for block, coded, least, shift, gain, total_here, norm_here, zeros_here in zip(
+        blocks,
+        cut.blocks(codes, factor),
+        cut.by_tile(lo),
+        cut.by_tile(lo - low),
+        cut.by_tile(scale),
+        cut.by_part(total),
+        cut.by_part(norm),
+        cut.by_part(zeros),
+        strict=True,
+    ):
+        values = _values(block)
+        exact = _like(values, doubles).copy_(values).sub_(least)
+        finite = exact.isfinite() if is_masked else None
+        above = exact if finite is None else exact.where(finite, 0)
+        torch.sum(above, 1, out=total_here)
+        torch.linalg.vector_norm(above, dim=1, out=norm_here)
+        # as numbers, as torch is slow to add up truths
+        torch.eq(values, 0, out=_like(values, floats))
+        zeros_here.copy_(_like(values, floats).sum(1))
+        if symmetric:
+            exact.add_(shift)
+        # adding 1.5 and cutting off rounds to the nearest code, which is in range as all values are
+        steps = exact.mul_(gain).view(block.shape)
+        means = _average(steps, factor).add_(1.5)
+        if finite is not None:
+            means.masked_fill_(~means.isfinite(), 0)
+        # by way of int32: torch does these two steps many numbers at a time, but not their sum
+        coded.copy_(_like(means, integers).copy_(means))
+
+    size = planes * height * width
+    count = (size - nonfinite).clamp(min=1)
+    # Of what lies above lo, not of the values: squares of numbers far from zero would swallow their
+    # spread. Here the variance is at least the square of the span by twice the number of values.
+    mean = total.sum(0) / count
+    spread = (norm.square().sum(0) / count - mean.square()).clamp_(min=0).sqrt()
+    stats = torch.stack((lo + mean, spread, zeros.sum(0) / max(size, 1), nonfinite), 1)
     return Quantized(
         codes.flatten(1, 2).cpu(),
-        torch.stack((lo, hi), 1).to(torch.float32).cpu(),
+        torch.stack((low, high), 1).to(torch.float32).cpu(),
         stats.to(torch.float32).cpu(),
     )
 
@@ -169,52 +184,86 @@ def _check_readable(dtype: torch.dtype) -> None:
         ) from None
 
 
-def _blocks(maps: Tensor, factor: int) -> list[tuple[slice, slice, slice]]:
-    """Slices of tiles, planes and rows that cover maps; rows start at a multiple of factor."""
-    if not maps.numel():
-        return []
-    tiles, planes, height, width = maps.shape
-    limit = _GPU_BLOCK if maps.is_cuda else _CPU_BLOCK
-    rows = min(height, max(factor, limit // width // factor * factor))
-    depth = min(planes, max(1, limit // (rows * width)))
-    step = min(tiles, max(1, limit // (depth * rows * width)))
-    return [
-        (
-            slice(tile, min(tile + step, tiles)),
-            slice(plane, min(plane + depth, planes)),
-            slice(row, min(row + rows, height)),
-        )
-        for tile in range(0, tiles, step)
-        for plane in range(0, planes, depth)
-        for row in range(0, height, rows)
-    ]
+@dataclass(frozen=True)
+class _Cut:
+    """How maps are cut into blocks: tiles, planes and rows in one; the parts of a tile follow each other.
+
+    Attributes:
+        tiles: Whole ones; several only where each is whole in its block.
+        planes: Likewise.
+        rows: A multiple of factor, or all.
+        parts: How many blocks have some of a tile.
+    """
+
+    tiles: int
+    planes: int
+    rows: int
+    parts: int
+
+    @classmethod
+    def of(cls, maps: Tensor, factor: int) -> _Cut:
+        tiles, planes, height, width = maps.shape
+        limit = _GPU_BLOCK if maps.is_cuda else _CPU_BLOCK
+        rows = min(height, max(factor, limit // width // factor * factor))
+        depth = min(planes, max(1, limit // (rows * width)))
+        step = min(tiles, max(1, limit // (depth * rows * width)))
+        return cls(step, depth, rows, -(-planes // depth) * -(-height // rows))
+
+    def blocks(self, maps: Tensor, factor: int = 1) -> list[Tensor]:
+        """Views of the maps, or of what was averaged down from them by a factor."""
+        return [
+            block
+            for tiles in maps.split(self.tiles)
+            for planes in tiles.split(self.planes, 1)
+            for block in planes.split(-(-self.rows // factor), 2)
+        ]
+
+    def part_sums(self, maps: Tensor) -> Tensor:
+        """Zeros (parts, tiles), for what is summed up in each block; see `by_part`."""
+        return torch.zeros((self.parts, len(maps)), dtype=torch.float64, device=maps.device)
+
+    def by_part(self, sums: Tensor) -> list[Tensor]:
+        """Views of the numbers (parts, tiles), for each block those of its tiles."""
+        return [row for tiles in sums.split(self.tiles, 1) for row in tiles.unbind()]
+
+    def by_tile(self, numbers: Tensor) -> list[Tensor]:
+        """Views (tiles, 1) of the numbers (tiles,), for each block those of its tiles."""
+        return [some for some in numbers[:, None].split(self.tiles) for _ in range(self.parts)]
 
 
-def _exact(block: Tensor) -> Tensor:
-    """A float64 copy of values as float32 holds them."""
-    return block.to(torch.float32).to(torch.float64)
+def _values(block: Tensor) -> Tensor:
+    """The values (tiles, values) of a block, as float32 holds them; what is so already is no copy."""
+    return block.to(torch.float32).flatten(1)
+
+
+def _like(tensor: Tensor, scratch: Tensor) -> Tensor:
+    """The start of a flat tensor, in the shape of another one."""
+    return scratch[: tensor.numel()].view(tensor.shape)
+
+
+def _bounds(maps: Tensor, cut: _Cut) -> tuple[Tensor, Tensor, Tensor]:
+    """Of each tile: the lowest and highest finite value, and how many are not finite; float64."""
+    least, most, nonfinite = (cut.part_sums(maps) for _ in range(3))
+    each = [cut.blocks(maps), *map(cut.by_part, (least, most, nonfinite))]
+    for block, least_here, most_here, _ in zip(*each, strict=True):
+        values = _values(block)
+        least_here.copy_(values.amin(1))
+        most_here.copy_(values.amax(1))
+    if not bool((least.isfinite() & most.isfinite()).all()):  # rare, so only it pays for masks
+        for block, least_here, most_here, nonfinite_here in zip(*each, strict=True):
+            values = _values(block)
+            finite = values.isfinite()
+            least_here.copy_(values.where(finite, torch.inf).amin(1))
+            most_here.copy_(values.where(finite, -torch.inf).amax(1))
+            nonfinite_here.copy_((~finite).sum(1))
+    lo, hi = least.amin(0), most.amax(0)
+    nothing = lo > hi
+    return lo.masked_fill(nothing, 0), hi.masked_fill(nothing, 0), nonfinite.sum(0)
 
 
 def _average(exact: Tensor, factor: int) -> Tensor:
     """Means of factor x factor blocks, smaller at the border; a non-finite value stays non-finite."""
     if factor == 1:
         return exact
-    tiles, planes, height, width = exact.shape
-    tall, wide = min(factor, height), min(factor, width)  # padding a row to a block would waste
-    rows, columns = -(-height // tall), -(-width // wide)
-    padded = torch.nn.functional.pad(exact, (0, columns * wide - width, 0, rows * tall - height))
-    down = (height - tall * torch.arange(rows, device=exact.device)).clamp(max=tall)
-    across = (width - wide * torch.arange(columns, device=exact.device)).clamp(max=wide)
-    sums = padded.view(tiles, planes, rows, tall, columns, wide).sum((3, 5))
-    return sums / (down[:, None] * across)
-
-
-def _encode(exact: Tensor, lo: Tensor, hi: Tensor, masked: bool) -> Tensor:
-    span = hi - lo
-    scale = torch.where(span > 0, STEPS / span, 0)
-    # adding 1.5 and cutting off rounds to the nearest code
-    codes = exact.sub(lo[:, None, None, None]).mul_(scale[:, None, None, None])
-    codes.add_(1.5).clamp_(1, 255)
-    if masked:
-        codes.masked_fill_(~exact.isfinite(), 0)
-    return codes.to(torch.uint8)
+    sides = [min(factor, side) for side in exact.shape[2:]]  # padding a row to a block would waste
+    return avg_pool2d(exact, sides, ceil_mode=True, count_include_pad=False)
