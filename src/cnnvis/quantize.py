@@ -213,9 +213,9 @@ class _Cut:
         """Views of the maps, or of what was averaged down from them by a factor."""
         return [
             block
-            for tiles in maps.split(self.tiles)
-            for planes in tiles.split(self.planes, 1)
-            for block in planes.split(-(-self.rows // factor), 2)
+            for tiles in torch.split(maps, self.tiles)
+            for planes in torch.split(tiles, self.planes, 1)
+            for block in torch.split(planes, -(-self.rows // factor), 2)
         ]
 
     def part_sums(self, maps: Tensor) -> Tensor:
@@ -224,11 +224,13 @@ class _Cut:
 
     def by_part(self, sums: Tensor) -> list[Tensor]:
         """Views of the numbers (parts, tiles), for each block those of its tiles."""
-        return [row for tiles in sums.split(self.tiles, 1) for row in tiles.unbind()]
+        return [row for tiles in torch.split(sums, self.tiles, 1) for row in tiles.unbind()]
 
     def by_tile(self, numbers: Tensor) -> list[Tensor]:
         """Views (tiles, 1) of the numbers (tiles,), for each block those of its tiles."""
-        return [some for some in numbers[:, None].split(self.tiles) for _ in range(self.parts)]
+        return [
+            some for some in torch.split(numbers[:, None], self.tiles) for _ in range(self.parts)
+        ]
 
 
 def _values(block: Tensor) -> Tensor:
