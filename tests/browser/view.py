@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -107,18 +108,11 @@ class View:
     def place(self, x: float, y: float) -> Place | None:
         """What the view says lies at a point; None for a gap."""
         self.point(x, y)
-        self.settle()
-        found = _PLACE.search(self.readout.inner_text())
-        if found is None:
-            return None
-        plane, depth = found["plane"], found["depth"]
-        return Place(
-            int(found["channel"]),
-            None if plane is None else int(plane),
-            int(found["row"]),
-            int(found["column"]),
-            None if depth is None else int(depth),
+        # after the frame in which the pointer's move is answered
+        text = self.readout.evaluate(
+            "readout => new Promise(done => requestAnimationFrame(() => done(readout.innerText)))"
         )
+        return _place(text)
 
     def leave(self) -> None:
         """Moves the pointer off the canvas."""
@@ -129,15 +123,22 @@ class View:
 
     def color(self, x: float, y: float) -> Color:
         """The color drawn at a point of the canvas."""
-        red, green, blue = self.canvas.evaluate(
-            """(canvas, [x, y]) => {
+        return self.colors([(x, y)])[0]
+
+    def colors(self, points: Sequence[tuple[float, float]]) -> list[Color]:
+        """The colors drawn at points of the canvas."""
+        found = self.canvas.evaluate(
+            """(canvas, points) => {
               const ratio = canvas.width / canvas.getBoundingClientRect().width;
-              const at = [Math.floor(x * ratio), Math.floor(y * ratio), 1, 1];
-              return [...canvas.getContext("2d").getImageData(...at).data].slice(0, 3);
+              const { data, width } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+              return points.map(([x, y]) => {
+                const at = 4 * (Math.floor(y * ratio) * width + Math.floor(x * ratio));
+                return [...data.subarray(at, at + 3)];
+              });
             }""",
-            [x, y],
+            [list(point) for point in points],
         )
-        return red, green, blue
+        return [(red, green, blue) for red, green, blue in found]
 
     def samples(self, across: int = 9, down: int = 7) -> list[Sample]:
         """Points spread over the canvas that lie well inside a cell."""
@@ -155,7 +156,10 @@ class View:
                     if place is not None and not _is_under_number(place, k, float(x), float(y)):
                         found.append((float(x), float(y), place))
         self.leave()
-        return [Sample(x, y, place, self.color(x, y)) for x, y, place in found]
+        colors = self.colors([(x, y) for x, y, _ in found])
+        return [
+            Sample(x, y, place, color) for (x, y, place), color in zip(found, colors, strict=True)
+        ]
 
     def settle(self) -> None:
         """Until what the last event caused is painted: two animation frames, more for large layers."""
@@ -165,6 +169,20 @@ class View:
               requestAnimationFrame(() => requestAnimationFrame(next));
             })"""
         )
+
+
+def _place(readout: str) -> Place | None:
+    found = _PLACE.search(readout)
+    if found is None:
+        return None
+    plane, depth = found["plane"], found["depth"]
+    return Place(
+        int(found["channel"]),
+        None if plane is None else int(plane),
+        int(found["row"]),
+        int(found["column"]),
+        None if depth is None else int(depth),
+    )
 
 
 def _is_under_number(place: Place, k: float, x: float, y: float) -> bool:
