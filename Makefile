@@ -38,7 +38,7 @@ test-js: $(VENV)/.test node_modules/.complete $(BUNDLE)
 test-python: $(VENV)/.test node_modules/.complete $(BUNDLE)
 	$(BIN)/python tests/browser/chromium.py
 	$(BIN)/python -m pytest -n 2 --dist loadfile tests/python tests/sweep
-	$(BIN)/python -m pytest tests/browser
+	$(BIN)/python -m pytest -n 2 --dist loadfile tests/browser
 
 lint: $(VENV)/.test node_modules/.complete
 	$(BIN)/ruff check .

@@ -18,6 +18,7 @@ export function createCanvas(store: ViewerStore, signal: AbortSignal): HTMLCanva
   let palette: Palette | null = null;
   let painted = "";
   let scheduled = 0;
+  let begun = 0;
 
   function schedule(): void {
     if (scheduled === 0 && !signal.aborted) scheduled = requestAnimationFrame(paint);
@@ -27,6 +28,8 @@ export function createCanvas(store: ViewerStore, signal: AbortSignal): HTMLCanva
     scheduled = 0;
     const { state } = store;
     const { viewport, scene, status } = state;
+    if (scene === null || keyOf(scene.frame) === painted) begun = 0;
+    else begun ||= performance.now();
     const width = Math.round(viewport.width * viewport.ratio);
     const height = Math.round(viewport.height * viewport.ratio);
     // Setting the size clears the canvas, even when it is the same.
@@ -56,7 +59,10 @@ export function createCanvas(store: ViewerStore, signal: AbortSignal): HTMLCanva
     canvas.dataset.state = status === "ready" && !isComplete ? "loading" : status;
     const key = isComplete ? keyOf(frame) : "";
     if (key !== "" && key !== painted) {
-      performance.mark("cnnvis:painted", { detail: { layer: frame?.layer, view: frame?.view } });
+      const { colored } = painter;
+      const times = { ...store.state.came, begun, colored, painted: performance.now() };
+      performance.mark("cnnvis:painted", { detail: { layer: frame?.layer, view: frame?.view, ...times } });
+      store.set({ times });
     }
     painted = key;
   }

@@ -22,6 +22,8 @@ export function feed(store: ViewerStore, source: Source, signal: AbortSignal): v
   let waiting: ReturnType<typeof setTimeout> | undefined;
   let grace: ReturnType<typeof setTimeout> | undefined;
   let fetching: AbortController | null = null;
+  let asked = "";
+  let { came } = store.state;
 
   function showWanted(): void {
     const { state } = store;
@@ -31,9 +33,11 @@ export function feed(store: ViewerStore, source: Source, signal: AbortSignal): v
     fetching = null;
     const key = wanted(state);
     asked = keyOf(key);
+    const now = performance.now();
+    came = { asked: now, arrived: now, decoded: now };
     const frame = cache.get(asked);
     if (frame !== undefined && !(frame.standIn && source.live)) {
-      store.set({ frame, status: { kind: "ready" } });
+      store.set({ frame, came, status: { kind: "ready" } });
       return;
     }
     const reason = impossible(state);
@@ -54,6 +58,7 @@ export function feed(store: ViewerStore, source: Source, signal: AbortSignal): v
     const { state } = store;
     if ("frame" in arrival) {
       if (arrival.frame.generation < state.metadata.generation) return;
+      came = { ...came, arrived: arrival.arrived, decoded: performance.now() };
       const { frame } = arrival;
       const known = cache.get(keyOf(frame));
       if (frame.standIn && known?.standIn === false) return showIfNews(known);
@@ -65,7 +70,6 @@ export function feed(store: ViewerStore, source: Source, signal: AbortSignal): v
       store.set({ frame: null, status: { kind: arrival.absent ? "empty" : "error", text: arrival.failure } });
     }
   }, signal);
-  let asked = "";
   store.on(
     ["metadata", "layer", "view", "call", "batchIndex"],
     () => {
@@ -111,6 +115,7 @@ export function feed(store: ViewerStore, source: Source, signal: AbortSignal): v
       if (keyOf(whole) !== keyOf(frame) || mine.signal.aborted) return;
       clearTimeout(grace);
       cache.set(keyOf(whole), whole);
+      came = { ...came, decoded: performance.now() };
       showIfNews(whole);
     } catch {
       if (!mine.signal.aborted) showIfNews(frame);
@@ -122,7 +127,7 @@ export function feed(store: ViewerStore, source: Source, signal: AbortSignal): v
   function showIfNews(frame: Frame): void {
     if (keyOf(frame) === keyOf(wanted(store.state))) {
       clearTimeout(waiting);
-      store.set({ frame, status: { kind: "ready" }, connection: "ok" });
+      store.set({ frame, came, status: { kind: "ready" }, connection: "ok" });
     }
   }
 }

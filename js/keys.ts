@@ -223,6 +223,11 @@ export function keymap(store: ViewerStore, source: Source, { motion, go, ...acti
           what: "copy the tile as a picture, save all of it",
           on: { p: actions.copyPicture, s: () => actions.savePicture(2) },
         },
+        {
+          keys: "m",
+          what: "the milliseconds that each stage takes",
+          on: { m: () => source.choose({ timing: !store.state.timing }) },
+        },
         { keys: "f", what: "full screen", on: { f: actions.toggleFullscreen } },
         { keys: "?", what: "these keys", on: { "?": open("help") } },
       ],

@@ -19,6 +19,8 @@ export class Painter {
 
   /** Whether all that belongs on the screen was drawn the last time. */
   isComplete = false;
+  /** When the last drawing had all of its colors: milliseconds as `performance.now()` counts. */
+  colored = 0;
 
   /**
    * @param changed called when what is drawn can be more than before: a picture has loaded, or there was no time
@@ -69,6 +71,7 @@ export class Painter {
     this.#forget(scene, state);
     const end = performance.now() + this.patience;
     this.isComplete = this.#sheets.color(scene, place, () => performance.now() > end);
+    this.colored = performance.now();
     if (!this.isComplete) this.changed();
     this.#drawTiles(context, state, scene, place);
     return place;

@@ -18,7 +18,9 @@ import {
 } from "./wire.js";
 
 /** A frame that came, or why none will come for what is wanted now. */
-export type Arrival = { readonly frame: Frame } | { readonly failure: string; readonly absent: boolean };
+export type Arrival =
+  | { readonly frame: Frame /** By `performance.now()`, before it was read. */; readonly arrived: number }
+  | { readonly failure: string; readonly absent: boolean };
 
 /** Where the shared state and the frames come from: a live kernel, or what is embedded in the page. */
 export interface Source {
@@ -49,8 +51,9 @@ export interface Source {
 
 /** Reads frame bytes; what is wrong with them becomes a sentence, not an exception. */
 export function arrivalOf(bytes: Uint8Array): Arrival {
+  const arrived = performance.now();
   try {
-    return { frame: parseFrame(bytes) };
+    return { frame: parseFrame(bytes), arrived };
   } catch (error) {
     if (error instanceof FrameError) return { failure: error.message, absent: false };
     throw error;
@@ -150,7 +153,10 @@ export function liveSource(model: AnyModel, live = true): Source {
   };
 }
 
-function isOf(key: FrameKey, arrival: Arrival | null): arrival is { readonly frame: Frame } {
+function isOf(
+  key: FrameKey,
+  arrival: Arrival | null,
+): arrival is Extract<Arrival, { readonly frame: Frame }> {
   return arrival !== null && "frame" in arrival && keyOf(arrival.frame) === keyOf(key);
 }
 

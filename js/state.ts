@@ -3,6 +3,7 @@ import type { Cell } from "./layout.js";
 import type { Scene } from "./scene.js";
 import { depthOf, planeOf, type Slice } from "./slice.js";
 import type { Source } from "./source.js";
+import type { Times } from "./stages.js";
 import { Store } from "./store.js";
 import type { Appearance } from "./theme.js";
 import type { Trail } from "./trail.js";
@@ -25,6 +26,10 @@ export interface Viewport {
 export interface Local {
   /** The frame on the screen; while another one loads, still the last. */
   readonly frame: Frame | null;
+  /** When the frame came. */
+  readonly came: Pick<Times, "asked" | "arrived" | "decoded">;
+  /** Of the frame that is painted, all of it; null: none is. */
+  readonly times: Times | null;
   readonly status: Status;
   readonly viewport: Viewport;
   /** How the frame lies on the screen; null without frame or room. */
@@ -94,6 +99,8 @@ export function viewerStore(synced: Synced): ViewerStore {
   return new Store<State>({
     ...synced,
     frame: null,
+    came: { asked: 0, arrived: 0, decoded: 0 },
+    times: null,
     status: { kind: "loading" },
     viewport: { width: 0, height: 0, ratio: 1 },
     scene: null,

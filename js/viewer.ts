@@ -22,6 +22,7 @@ import { sizerPanel } from "./panels/sizer.js";
 import { spokenPanel } from "./panels/spoken.js";
 import { tablePanel } from "./panels/table.js";
 import { textPanel } from "./panels/text.js";
+import { timingPanel } from "./panels/timing.js";
 import { toolbarPanel } from "./panels/toolbar.js";
 import { nextScene } from "./scene.js";
 import type { Source } from "./source.js";
@@ -97,6 +98,7 @@ export function mountViewer({ root, store, source, signal, fill = false }: Viewe
         canvas,
         element("div", { class: "cnnvis-progress", "aria-hidden": "true" }),
         progressPanel(store, signal),
+        timingPanel(store, signal),
         messagePanel(store, signal),
         connectionPanel(store, signal),
         toastPanel(store, signal),

@@ -160,6 +160,15 @@ export interface Synced {
   readonly problem: string;
   /** How much of a look is done, from 0 to 1; below 0 when none is under way. */
   readonly progress: number;
+  /** Whether to say what time each stage took. */
+  readonly timing: boolean;
+  readonly spent: Spent;
+}
+
+/** The kernel's part of what a frame took, where it was to take note of it. */
+export interface Spent {
+  /** Milliseconds by stage. */
+  readonly stages: readonly (readonly [name: string, took: number])[];
 }
 
 /** The parts of the shared state that a person changes in the page. */
@@ -182,6 +191,7 @@ export type Choice = Partial<
     | "slice"
     | "place"
     | "height"
+    | "timing"
   >
 >;
 
@@ -210,6 +220,10 @@ const READERS: { readonly [Name in keyof Synced]: (value: unknown) => Synced[Nam
   height: (value) => Math.min(Math.max(number(value, 560), 160), 10_000),
   problem: text,
   progress: (value) => Math.min(number(value, -1), 1),
+  timing: (value) => value === true,
+  spent: (value) => ({
+    stages: Object.entries(record(record(value).stages)).map(([name, took]) => [name, number(took, 0)]),
+  }),
 };
 
 export const SYNCED = Object.keys(READERS) as (keyof Synced)[];

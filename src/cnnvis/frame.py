@@ -29,6 +29,7 @@ import torch
 from torch import Tensor
 
 from cnnvis.quantize import STATISTICS, Quantized, quantize
+from cnnvis.stages import stage
 
 PROTOCOL: Final = 1
 FEATURE_MAPS: Final = "feature_maps"
@@ -131,7 +132,8 @@ def pack(
     picked = tiles if channels is None else tiles[channels]
     if factor is None:
         factor = factor_for(tuple(picked.shape), max_bytes)
-    quantized = quantize(picked, factor=factor, symmetric=key.view == FILTERS)
+    with stage("quantize"):
+        quantized = quantize(picked, factor=factor, symmetric=key.view == FILTERS)
     if bias is not None:
         bias = bias.float()[list(chosen)] if len(bias) == count else None
     shape = (count, planes, height, width)
@@ -179,7 +181,8 @@ def encode(
     }
     if stand_in:
         metadata["stand_in"] = "1"
-    packed: bytes = safetensors.numpy.save(arrays, metadata)
+    with stage("pack"):
+        packed: bytes = safetensors.numpy.save(arrays, metadata)
     return packed
 
 

@@ -20,6 +20,7 @@ from cnnvis.capture import Activations, ForwardError, capture, clone
 from cnnvis.frame import FEATURE_MAPS, MAX_BYTES, factor_for
 from cnnvis.layers import Layer, unwrap, walk
 from cnnvis.quantize import Quantized, quantize
+from cnnvis.stages import stage, timed
 from cnnvis.structure import form_of
 from cnnvis.tiles import map_tiles
 from cnnvis.trace import Trace
@@ -113,7 +114,7 @@ class Look:
         self.left_fast_path = _left_fast_path(model, layers)
         self.compiled = any(_is_compiled(module) for _, _, module in walk(model))
         self.compiled |= unwrap(model) is not model and hasattr(model, "_orig_mod")
-        ran, self.trace = self._pass(layers, self._take, chosen, partial)
+        ran, self.trace = self._pass(layers, timed("hook", self._take), chosen, partial)
         self.output, self.stopped, self.replaced = ran.output, ran.stopped, ran.replaced
         self.failures.update(ran.failures)
 
@@ -130,10 +131,12 @@ class Look:
         ):
             return False
         budget, codes = self._room, self._room_for_codes
+        take = timed("hook", self._take)
         try:
-            ran = capture(
-                self._model, copied(self._inputs), self._layers, self._take, modules=modules
-            )
+            with stage("forward"):
+                ran = capture(
+                    self._model, copied(self._inputs), self._layers, take, modules=modules
+                )
         except ForwardError:  # what it says is found out again, more exactly
             ran = None
         same = ran is not None and list(self.shapes.items()) == list(like.shapes.items())
@@ -261,7 +264,8 @@ class Look:
                 take(layer, output)
 
         trace = Trace(self._model, inputs, wanted)
-        ran = capture(self._model, inputs, layers, trace.called, during=trace, partial=partial)
+        with stage("forward"):
+            ran = capture(self._model, inputs, layers, trace.called, during=trace, partial=partial)
         trace.release()  # else it would hold this look, for all that are like it
         return ran, trace
 

@@ -11,6 +11,7 @@ import base64
 import contextlib
 import json
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,6 +29,7 @@ from cnnvis.overview import overview
 from cnnvis.progress import paced, said_in_a_line
 from cnnvis.report import framed
 from cnnvis.small import png, small_png
+from cnnvis.stages import noted, running, stage
 from cnnvis.view_state import VIEW_STATE, ViewState
 
 if TYPE_CHECKING:
@@ -38,7 +40,7 @@ if TYPE_CHECKING:
 THEMES = ("auto", "light", "dark")
 
 # all that the page may write; the rest is the kernel's
-_FROM_PAGE = {*VIEW_STATE, "height"}
+_FROM_PAGE = {*VIEW_STATE, "height", "timing"}
 # what a new look changes, in the order in which it is taken back: channels and call are a layer's
 _OF_A_LOOK = (
     "layer", "channels", "pinned", "call", "batch_index", "metadata", "seen", "picture", "thumbnails",
@@ -104,6 +106,11 @@ class CNNVisWidget(ViewState, anywidget.AnyWidget):
         place: Where the view was zoomed and moved to; None: all of the layer is shown.
         view_state: All of these as one dict, to come back to.
         progress: While a look runs: how much of it is done, from 0 to 1; else -1.
+        timing: Whether the view says what time each stage took, from what was asked for to what is
+            painted.
+        spent: The kernel's part of that, of the frame shown: when it began and when the frame was
+            handed on (`started` and `sent`, milliseconds since 1970), and `stages`, milliseconds by
+            name; empty without `timing`.
 
     Raises:
         TypeError: model is no module.
@@ -122,6 +129,8 @@ class CNNVisWidget(ViewState, anywidget.AnyWidget):
     frame = traitlets.Bytes().tag(sync=True)
     problem = traitlets.Unicode().tag(sync=True)
     progress = traitlets.Float(_IDLE).tag(sync=True)
+    timing = traitlets.Bool(False).tag(sync=True)
+    spent = traitlets.Dict().tag(sync=True)
 
     theme = traitlets.Enum(THEMES, "auto").tag(sync=True)
     height = traitlets.Int(560, min=160).tag(sync=True)
@@ -334,8 +343,15 @@ class CNNVisWidget(ViewState, anywidget.AnyWidget):
 
     def __setattr__(self, name: str, value: Any) -> None:
         """Sets a selection, checks it and sends what follows from it, as one step for all threads."""
-        with self._lock if name in _FROM_PAGE else contextlib.nullcontext():
+        with contextlib.ExitStack() as stack:
+            if name in _FROM_PAGE:
+                stack.enter_context(self._lock)
+                stack.enter_context(self._timed())
             super().__setattr__(name, value)
+
+    def _timed(self) -> contextlib.AbstractContextManager[Any]:
+        """Takes note of where the time goes until the frame is handed on, if that is asked for."""
+        return noted() if self.timing else contextlib.nullcontext()
 
     def _together(self) -> Any:
         return self.hold_sync()
@@ -351,7 +367,7 @@ class CNNVisWidget(ViewState, anywidget.AnyWidget):
 
     def set_state(self, sync_data: dict[str, Any]) -> None:
         """Takes what the page may write, one value at a time; what it may not have is sent back."""
-        with self._lock:
+        with self._lock, self._timed():
             if self._inspection is None:
                 return  # what was under way when the widget was closed
             # the layer first: channels and call are those of a layer
@@ -419,6 +435,10 @@ class CNNVisWidget(ViewState, anywidget.AnyWidget):
     def _other_frame(self, change: Any) -> None:
         self._show()
 
+    @traitlets.observe("timing")
+    def _timing_changed(self, change: Any) -> None:
+        self.spent = {}  # what was not noted, or no longer is
+
     @traitlets.observe("batch_index")
     def _other_image(self, change: Any) -> None:
         with self.hold_sync():
@@ -431,7 +451,7 @@ class CNNVisWidget(ViewState, anywidget.AnyWidget):
 
     def _look(self, image: Any, inputs: Any) -> None:
         """Takes another look. If it fails or is interrupted, all stays as it was, in the page too."""
-        with self._lock:
+        with self._lock, self._timed():
             model = self.inspection.model
             with self._said_in_view() as progress:
                 look = inspect(
@@ -473,9 +493,10 @@ class CNNVisWidget(ViewState, anywidget.AnyWidget):
         if self.batch_index >= image_count(look):
             self.batch_index = 0
         described = self.metadata["layers"] if like is not None and look.repeats(like) else None
-        self.metadata = describe(look, self._generation, described)
-        self.thumbnails = thumbnails(look)
-        self._tell()
+        with stage("describe"):
+            self.metadata = describe(look, self._generation, described)
+            self.thumbnails = thumbnails(look)
+            self._tell()
         self._show()
 
     def _tell(self) -> None:
@@ -514,8 +535,15 @@ class CNNVisWidget(ViewState, anywidget.AnyWidget):
                     cut=True,
                     stand_in=True,
                 )
-            self.frame = frame
-            self.problem = ""
+            with self.hold_sync():
+                if (stages := running()) is not None:
+                    self.spent = {
+                        "started": stages.started,
+                        "sent": time.time() * 1e3,
+                        "stages": dict(stages.spent),
+                    }
+                self.frame = frame
+                self.problem = ""
         except BaseException as error:
             # no frame of what was shown before under the name of what was asked for
             self.frame = b""
