@@ -7,18 +7,22 @@ import type { Transform } from "./transform.js";
 
 /** Milliseconds that coloring may hold up a frame; a larger picture comes in parts. */
 const PATIENCE = 12;
+/** Milliseconds until a wait is shown: what comes sooner should not flicker, nor wait for a hint to be drawn. */
+const LATE = 150;
 
 /** A canvas that draws the store's scene, at most once per animation frame. */
 export function createCanvas(store: ViewerStore, signal: AbortSignal): HTMLCanvasElement {
   const canvas = document.createElement("canvas");
   canvas.className = "cnnvis-canvas";
   canvas.dataset.state = "loading";
+  canvas.dataset.late = "";
   const context = canvas.getContext("2d");
   const painter = new Painter(schedule, PATIENCE);
   let palette: Palette | null = null;
   let painted = "";
   let scheduled = 0;
   let begun = 0;
+  let late: ReturnType<typeof setTimeout> | undefined;
 
   function schedule(): void {
     if (scheduled === 0 && !signal.aborted) scheduled = requestAnimationFrame(paint);
@@ -56,15 +60,25 @@ export function createCanvas(store: ViewerStore, signal: AbortSignal): HTMLCanva
     canvas.dataset.image = String(frame?.image ?? "");
     canvas.dataset.slice = String(scene?.slice.at ?? "");
     canvas.dataset.generation = String(frame?.generation ?? "");
-    canvas.dataset.state = status === "ready" && !isComplete ? "loading" : status;
+    wait(status === "ready" && !isComplete ? "loading" : status);
     const key = isComplete ? keyOf(frame) : "";
     if (key !== "" && key !== painted) {
       const { colored } = painter;
       const times = { ...store.state.came, begun, colored, painted: performance.now() };
-      performance.mark("cnnvis:painted", { detail: { layer: frame?.layer, view: frame?.view, ...times } });
+      performance.mark("cnnvis:painted", {
+        detail: { layer: frame?.layer, view: frame?.view, spent: store.state.spent, ...times },
+      });
       store.set({ times });
     }
     painted = key;
+  }
+
+  function wait(state: string): void {
+    if (canvas.dataset.state === state) return;
+    canvas.dataset.state = state;
+    clearTimeout(late);
+    delete canvas.dataset.late;
+    if (state === "loading") late = setTimeout(() => (canvas.dataset.late = ""), LATE);
   }
 
   function measure(): void {
@@ -83,6 +97,7 @@ export function createCanvas(store: ViewerStore, signal: AbortSignal): HTMLCanva
     () => {
       observer.disconnect();
       cancelAnimationFrame(scheduled);
+      clearTimeout(late);
       painter.clear();
     },
     { once: true },

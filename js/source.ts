@@ -72,6 +72,9 @@ export function liveSource(model: AnyModel, live = true): Source {
   }
 
   const frameListeners = new Set<(arrival: Arrival) => void>();
+  const changeListeners = new Set<(patch: Partial<Synced>) => void>();
+  /** What changes by a choice that is being made. */
+  let choosing: Partial<Synced> | null = null;
 
   /** Sends a request and waits for the bytes of its answer. */
   function ask(request: Request, signal: AbortSignal): Promise<Uint8Array> {
@@ -103,19 +106,29 @@ export function liveSource(model: AnyModel, live = true): Source {
     read: () => readTraits((name) => model.get(name)),
 
     choose(choice) {
-      for (const [name, value] of Object.entries(choice)) model.set(pythonName(name), value);
-      model.save_changes();
+      // The kernel hears of it first, and works while the page changes, which it then does once.
+      const told: Partial<Synced> = {};
+      choosing = told;
+      try {
+        for (const [name, value] of Object.entries(choice)) model.set(pythonName(name), value);
+        model.save_changes();
+      } finally {
+        choosing = null;
+      }
+      for (const listener of changeListeners) listener(told);
     },
 
     onChange(listener, signal) {
+      changeListeners.add(listener);
+      atEnd(signal, () => changeListeners.delete(listener));
       for (const name of SYNCED) {
         const trait = pythonName(name);
-        listen(
-          model,
-          `change:${trait}`,
-          () => listener({ [name]: readTrait(name, model.get(trait)) }),
-          signal,
-        );
+        const tell = () => {
+          const patch = { [name]: readTrait(name, model.get(trait)) };
+          if (choosing === null) listener(patch);
+          else Object.assign(choosing, patch);
+        };
+        listen(model, `change:${trait}`, tell, signal);
       }
     },
 

@@ -167,6 +167,9 @@ export interface Synced {
 
 /** The kernel's part of what a frame took, where it was to take note of it. */
 export interface Spent {
+  /** When it began and was handed on, in milliseconds since 1970 by the kernel's clock. */
+  readonly started: number;
+  readonly sent: number;
   /** Milliseconds by stage. */
   readonly stages: readonly (readonly [name: string, took: number])[];
 }
@@ -221,9 +224,7 @@ const READERS: { readonly [Name in keyof Synced]: (value: unknown) => Synced[Nam
   problem: text,
   progress: (value) => Math.min(number(value, -1), 1),
   timing: (value) => value === true,
-  spent: (value) => ({
-    stages: Object.entries(record(record(value).stages)).map(([name, took]) => [name, number(took, 0)]),
-  }),
+  spent: readSpent,
 };
 
 export const SYNCED = Object.keys(READERS) as (keyof Synced)[];
@@ -319,6 +320,15 @@ function readMetadata(value: unknown): Metadata {
     },
     notes,
     notesOf: byLayer(notes),
+  };
+}
+
+function readSpent(value: unknown): Spent {
+  const { started, sent, stages } = record(value);
+  return {
+    started: number(started, 0),
+    sent: number(sent, 0),
+    stages: Object.entries(record(stages)).map(([name, took]) => [name, number(took, 0)]),
   };
 }
 

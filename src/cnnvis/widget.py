@@ -155,6 +155,7 @@ class CNNVisWidget(ViewState, anywidget.AnyWidget):
         self._lock = threading.RLock()  # messages can come on another thread while a cell runs
         self._generation = 0
         self._shown: tuple[Any, ...] | None = None  # what the frame is of; None: there is none
+        self._weighed: tuple[Any, int] = (None, 0)  # the metadata, and its bytes as JSON
         self._image, self._model_inputs = image, inputs
         self._options: dict[str, Any] = {
             "transform": transform,
@@ -558,9 +559,14 @@ class CNNVisWidget(ViewState, anywidget.AnyWidget):
     def _room(self) -> int:
         """Bytes that the frame may have, so that all that a notebook stores of the widget stays small."""
         others = self.get_state([name for name in self.keys if name not in ("frame", "layout")])
+        metadata = others.pop("metadata")
+        if self._weighed[0] is not metadata:  # the most of it by far, and the same in one look
+            self._weighed = metadata, len(json.dumps(metadata))
         text = {name: each for name, each in others.items() if not isinstance(each, bytes)}
-        taken = len(json.dumps(text)) + sum(
-            _in_base64(len(each)) for each in others.values() if isinstance(each, bytes)
+        taken = (
+            self._weighed[1]
+            + len(json.dumps(text))
+            + sum(_in_base64(len(each)) for each in others.values() if isinstance(each, bytes))
         )
         return max(_LEAST_FRAME, (_STORED - 2 * _PREVIEW - taken) * 3 // 4)
 

@@ -1,0 +1,146 @@
+"""From the click on a layer to its painted grid, stage by stage, in a real JupyterLab. `make bench`.
+
+    .venv/bin/python benchmarks/clicks.py [model ...]
+
+Every layer is clicked in the list, first unseen and then once more. Kernel and page are on one machine, so
+their clocks are one, and the way there and the way back can be told apart.
+"""
+
+from __future__ import annotations
+
+import statistics
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import Page, sync_playwright
+from results import table, write
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "browser"))
+from chromium import ARGUMENTS, ensure
+from lab import Notebook, running_lab
+from view import View
+
+MODELS = ("resnet50", "vgg16")
+CELL = """
+import torch, torchvision
+from cnnvis import CNNVisWidget
+torch.manual_seed(0)
+model = torchvision.models.{model}(weights=None).eval()
+w = CNNVisWidget(model, torch.rand(1, 3, 224, 224))
+w.timing = True
+w
+"""
+PAUSE = 120  # milliseconds between two clicks: what the last one caused has ended
+STAGES = (
+    "click", "there", "quantize", "pack", "rest", "back", "decode", "layout", "color", "paint",
+)  # fmt: skip
+# what happened of a click, by the clock of 1970, in milliseconds
+TIMES = """
+(layer) => {
+  const marks = performance.getEntriesByName("cnnvis:painted").filter(({ detail }) => detail.layer === layer);
+  const { detail } = marks.at(-1);
+  return { ...detail, clicked: window.clicked, origin: performance.timeOrigin, count: marks.length };
+}
+"""
+
+
+def clicked(page: Page, view: View, layer: str) -> dict[str, float]:
+    """Milliseconds of each stage of one click, and their sum."""
+    row = view.option(layer)
+    if not row.count():
+        view.root.get_by_role("searchbox").fill(layer)
+    row.scroll_into_view_if_needed()
+    page.wait_for_timeout(PAUSE)
+    row.click()
+    view.wait(layer)
+    page.wait_for_timeout(PAUSE)
+    found: dict[str, Any] = page.evaluate(TIMES, layer)
+    spent = found["spent"]
+    known = dict(spent["stages"])
+    # a layer seen before is painted at once: what the kernel sends is no news then
+    is_cached = found["arrived"] == found["asked"]
+    started, sent = (0.0, 0.0) if is_cached else (spent["started"], spent["sent"])
+    stages = {
+        "click": found["asked"] - found["clicked"],
+        "decode": found["decoded"] - found["arrived"],
+        "layout": found["begun"] - found["decoded"],
+        "color": found["colored"] - found["begun"],
+        "paint": found["painted"] - found["colored"],
+    }
+    if not is_cached:
+        quantize, pack = known.get("quantize", 0.0), known.get("pack", 0.0)
+        stages |= {
+            "there": started - found["origin"] - found["asked"],
+            "quantize": quantize,
+            "pack": pack,
+            "rest": sent - started - quantize - pack,
+            "back": found["origin"] + found["arrived"] - sent,
+        }
+    return {**stages, "all": found["painted"] - found["clicked"]}
+
+
+def quantile(numbers: list[float], share: float) -> float:
+    """The number that so many are at most."""
+    return sorted(numbers)[min(len(numbers) - 1, int(share * len(numbers)))]
+
+
+def line(name: str, clicks: list[dict[str, float]]) -> list[str]:
+    """Of all clicks: the median and the 95th percentile, and the median of each stage."""
+    all_ = [click["all"] for click in clicks]
+    cells = [
+        name,
+        str(len(clicks)),
+        f"{statistics.median(all_):.0f} ms",
+        f"{quantile(all_, 0.95):.0f} ms",
+    ]
+    for stage in STAGES:
+        took = [click[stage] for click in clicks if stage in click]
+        cells.append(f"{statistics.median(took):.1f}" if took else "")
+    return cells
+
+
+def measure(notebook: Notebook) -> tuple[list[dict[str, float]], list[dict[str, float]]]:
+    """Clicks on every layer, and again on every layer."""
+    page = notebook.page
+    notebook.run()
+    view = View(page)
+    page.evaluate(
+        "window.addEventListener('click', (e) => { window.clicked = e.timeStamp; }, true)"
+    )
+    layers = notebook.kernel("[run.name for run in w.inspection.layers]")
+    # the first is the one that is shown
+    return [clicked(page, view, each) for each in layers[1:]], [
+        clicked(page, view, each) for each in layers
+    ]
+
+
+def main() -> None:
+    """Writes the table."""
+    rows = []
+    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=ensure(), args=ARGUMENTS)
+        with running_lab(Path(folder)) as lab:
+            for model in sys.argv[1:] or MODELS:
+                page = browser.new_page(viewport={"width": 1280, "height": 900})
+                notebook = Notebook(lab, page, model, [CELL.format(model=model)])
+                first, again = measure(notebook)
+                rows += [line(model, first), line(f"{model}, seen before", again)]
+                for row in rows[-2:]:
+                    print(row, file=sys.stderr, flush=True)
+                page.evaluate("window.jupyterapp.serviceManager.sessions.shutdownAll()")
+                page.close()
+        browser.close()
+    write(
+        "From the click to the painted grid",
+        "Every layer at 224 x 224 clicked in the list, in JupyterLab and Chromium with software "
+        "rendering; the median and the 95th percentile over all layers, and the median of each stage in "
+        "milliseconds. There and back: from the page to the kernel, and from there to the page. Layout: "
+        "panels, the place of the tiles, and the wait for the screen. Measured",
+        table(["", "clicks", "median", "p95", *STAGES], rows),
+    )
+
+
+if __name__ == "__main__":
+    main()
