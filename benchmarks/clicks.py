@@ -46,12 +46,19 @@ TIMES = """
 """
 
 
-def clicked(page: Page, view: View, layer: str) -> dict[str, float]:
-    """Milliseconds of each stage of one click, and their sum."""
+def clicked(page: Page, view: View, layer: str, is_ahead: bool = False) -> dict[str, float]:
+    """Milliseconds of each stage of one click, and their sum.
+
+    With the pointer on the layer for a while before, or there at the moment of the click.
+    """
     row = view.option(layer)
     if not row.count():
         view.root.get_by_role("searchbox").fill(layer)
     row.scroll_into_view_if_needed()
+    if is_ahead:
+        row.hover()  # as a hand does, some tenths of a second before it clicks
+    else:
+        view.point(20, 20)
     page.wait_for_timeout(PAUSE)
     row.click()
     view.wait(layer)
@@ -101,7 +108,7 @@ def line(name: str, clicks: list[dict[str, float]]) -> list[str]:
     return cells
 
 
-def measure(notebook: Notebook) -> tuple[list[dict[str, float]], list[dict[str, float]]]:
+def measure(notebook: Notebook, is_ahead: bool) -> tuple[list[dict[str, float]], ...]:
     """Clicks on every layer, and again on every layer."""
     page = notebook.page
     notebook.run()
@@ -111,9 +118,8 @@ def measure(notebook: Notebook) -> tuple[list[dict[str, float]], list[dict[str, 
     )
     layers = notebook.kernel("[run.name for run in w.inspection.layers]")
     # the first is the one that is shown
-    return [clicked(page, view, each) for each in layers[1:]], [
-        clicked(page, view, each) for each in layers
-    ]
+    first = [clicked(page, view, each, is_ahead) for each in layers[1:]]
+    return first, [clicked(page, view, each) for each in layers]
 
 
 def main() -> None:
@@ -123,18 +129,23 @@ def main() -> None:
         browser = playwright.chromium.launch(executable_path=ensure(), args=ARGUMENTS)
         with running_lab(Path(folder)) as lab:
             for model in sys.argv[1:] or MODELS:
-                page = browser.new_page(viewport={"width": 1280, "height": 900})
-                notebook = Notebook(lab, page, model, [CELL.format(model=model)])
-                first, again = measure(notebook)
-                rows += [line(model, first), line(f"{model}, seen before", again)]
-                for row in rows[-2:]:
-                    print(row, file=sys.stderr, flush=True)
-                page.evaluate("window.jupyterapp.serviceManager.sessions.shutdownAll()")
-                page.close()
+                for is_ahead in (False, True):
+                    page = browser.new_page(viewport={"width": 1280, "height": 900})
+                    name = f"{model}-{is_ahead}"
+                    notebook = Notebook(lab, page, name, [CELL.format(model=model)])
+                    first, again = measure(notebook, is_ahead)
+                    how = "after the pointer rested on it" if is_ahead else "at once"
+                    rows.append(line(f"{model}, {how}", first))
+                    print(rows[-1], file=sys.stderr, flush=True)
+                    page.evaluate("window.jupyterapp.serviceManager.sessions.shutdownAll()")
+                    page.close()
+                rows.append(line(f"{model}, seen before", again))
+                print(rows[-1], file=sys.stderr, flush=True)
         browser.close()
     write(
         "From the click to the painted grid",
-        "Every layer at 224 x 224 clicked in the list, in JupyterLab and Chromium with software "
+        "Every layer at 224 x 224 clicked in the list, at once (as with the keyboard) and after the pointer "
+        f"rested on it for {PAUSE} ms, in JupyterLab and Chromium with software "
         "rendering; the median and the 95th percentile over all layers, and the median of each stage in "
         "milliseconds. There and back: from the page to the kernel, and from there to the page. Layout: "
         "panels, the place of the tiles, and the wait for the screen. Measured",

@@ -1,4 +1,4 @@
-import { keyOf } from "./frame.js";
+import { type Frame, keyOf } from "./frame.js";
 import type { Palette } from "./marks.js";
 import { Painter, paletteOf } from "./painter.js";
 import type { Scene } from "./scene.js";
@@ -21,6 +21,7 @@ export function createCanvas(store: ViewerStore, signal: AbortSignal): HTMLCanva
   let palette: Palette | null = null;
   let painted = "";
   let scheduled = 0;
+  let drawn: Frame | null = null;
   let begun = 0;
   let late: ReturnType<typeof setTimeout> | undefined;
 
@@ -32,6 +33,7 @@ export function createCanvas(store: ViewerStore, signal: AbortSignal): HTMLCanva
     scheduled = 0;
     const { state } = store;
     const { viewport, scene, status } = state;
+    drawn = scene?.frame ?? null;
     if (scene === null || keyOf(scene.frame) === painted) begun = 0;
     else begun ||= performance.now();
     const width = Math.round(viewport.width * viewport.ratio);
@@ -102,6 +104,16 @@ export function createCanvas(store: ViewerStore, signal: AbortSignal): HTMLCanva
     },
     { once: true },
   );
+  /** What is new is drawn at once, and not when the screen is next drawn: then it is there by then. */
+  function changed(): void {
+    const { scene } = store.state;
+    if (scene === null || scene.frame === drawn) schedule();
+    else {
+      cancelAnimationFrame(scheduled);
+      paint();
+    }
+  }
+
   store.on(["appearance"], () => (palette = null), signal);
   store.on(
     [
@@ -116,7 +128,7 @@ export function createCanvas(store: ViewerStore, signal: AbortSignal): HTMLCanva
       "details",
       "appearance",
     ],
-    schedule,
+    changed,
     signal,
   );
   schedule();

@@ -12,6 +12,8 @@ const WHY_NOT = new Set(["never ran", "not taken", "weights bypassed"]);
 const PATIENCE = 4000;
 /** Milliseconds that the frame behind a stand-in has to come before the stand-in is shown. */
 const GRACE = 1000;
+/** Milliseconds that a pointer rests on a layer until its frame is fetched ahead of the click. */
+const REST = 40;
 
 /**
  * Carries what the source says into the store, and sees to it that the store's frame becomes the one wanted:
@@ -21,6 +23,8 @@ export function feed(store: ViewerStore, source: Source, signal: AbortSignal): v
   const cache = new Cache<string, Frame>(BUDGET);
   let waiting: ReturnType<typeof setTimeout> | undefined;
   let grace: ReturnType<typeof setTimeout> | undefined;
+  let resting: ReturnType<typeof setTimeout> | undefined;
+  let isAhead = false;
   let fetching: AbortController | null = null;
   let asked = "";
   let { came } = store.state;
@@ -90,11 +94,20 @@ export function feed(store: ViewerStore, source: Source, signal: AbortSignal): v
     },
     signal,
   );
+  store.on(
+    ["ahead"],
+    () => {
+      clearTimeout(resting);
+      if (store.state.ahead !== "" && source.live) resting = setTimeout(fetchAhead, REST);
+    },
+    signal,
+  );
   signal.addEventListener(
     "abort",
     () => {
       clearTimeout(waiting);
       clearTimeout(grace);
+      clearTimeout(resting);
       fetching?.abort(new Error("view closed"));
     },
     { once: true },
@@ -121,6 +134,26 @@ export function feed(store: ViewerStore, source: Source, signal: AbortSignal): v
       if (!mine.signal.aborted) showIfNews(frame);
     } finally {
       if (fetching === mine) fetching = null;
+    }
+  }
+
+  /** Fetches the frame of the layer under the pointer, one at a time: a click on it then shows it at once. */
+  async function fetchAhead(): Promise<void> {
+    const { ahead: layer, metadata, connection } = store.state;
+    const key = wanted({ ...store.state, layer, call: 0 });
+    const next = { ...store.state, layer };
+    if (isAhead || connection !== "ok" || cache.get(keyOf(key)) !== undefined || impossible(next) !== null)
+      return;
+    isAhead = true;
+    try {
+      const frame = await source.whole(key, signal);
+      if (frame.generation !== metadata.generation) return;
+      cache.set(keyOf(frame), frame);
+      if (store.state.status.kind === "loading") showIfNews(frame);
+    } catch {
+      // Then it is asked for when it is picked, and why it cannot be had is said there.
+    } finally {
+      isAhead = false;
     }
   }
 

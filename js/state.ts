@@ -26,6 +26,8 @@ export interface Viewport {
 export interface Local {
   /** The frame on the screen; while another one loads, still the last. */
   readonly frame: Frame | null;
+  /** The layer that may be picked next, as the pointer is on it; empty when none is. */
+  readonly ahead: string;
   /** When the frame came. */
   readonly came: Pick<Times, "asked" | "arrived" | "decoded">;
   /** Of the frame that is painted, all of it; null: none is. */
@@ -99,6 +101,7 @@ export function viewerStore(synced: Synced): ViewerStore {
   return new Store<State>({
     ...synced,
     frame: null,
+    ahead: "",
     came: { asked: 0, arrived: 0, decoded: 0 },
     times: null,
     status: { kind: "loading" },

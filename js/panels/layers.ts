@@ -197,6 +197,16 @@ export function layersPanel(store: ViewerStore, source: Source, signal: AbortSig
     signal,
   );
   listen(
+    list.box,
+    "pointerover",
+    ({ target }) => {
+      const at = layerOf(list.of(target));
+      store.set({ ahead: layers[at]?.name ?? "" });
+    },
+    signal,
+  );
+  listen(list.box, "pointerleave", () => store.set({ ahead: "" }), signal);
+  listen(
     filter,
     "input",
     () => {
