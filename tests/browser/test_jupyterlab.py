@@ -121,6 +121,42 @@ def test_zooming_keeps_what_is_under_the_pointer(notebook: Notebook, view: View)
     expect(view.canvas).to_have_attribute("data-transform", ",".join(_js(v) for v in fit))
 
 
+def test_the_view_says_what_time_each_stage_took(notebook: Notebook, view: View) -> None:
+    view.wait("first")
+    line = view.root.locator(".cnnvis-timing")
+    expect(line).to_be_hidden()
+    view.canvas.focus()
+    view.page.keyboard.press("m")
+    notebook.wait_for("w.timing", True)
+    view.pick_layer("second")
+    view.wait("second")
+    expect(line).to_have_text(
+        re.compile(r"^[\d.]+ ms: quantize .* pack .* way .* decode .* color .* paint [\d.]+$")
+    )
+    notebook.execute("w.image = image_tensor(48) * 2")
+    view.wait("second", generation=2)
+    expect(line).to_contain_text(re.compile(r"hook .* forward .* quantize"))
+    view.canvas.focus()
+    view.page.keyboard.press("m")
+    expect(line).to_be_hidden()
+    notebook.wait_for("w.spent", {})
+
+
+def test_what_the_pointer_rests_on_is_there_when_it_is_clicked(
+    notebook: Notebook, view: View
+) -> None:
+    view.wait("first")
+    asked = "asked = []; w.on_msg(lambda widget, message, buffers: asked.append(message['layer']))"
+    notebook.execute(asked)
+    view.option("second").hover()
+    notebook.wait_for("asked", ["second"])
+    view.option("second").click()
+    view.wait("second")
+    _, activations = exact()
+    check_maps(view.samples(), activations["second"][0].numpy(), tiles=6)
+    notebook.wait_for("w.layer", "second")
+
+
 def test_setting_anything_in_python_moves_the_view(notebook: Notebook, view: View) -> None:
     model, _ = exact()
     view.wait("first")

@@ -68,7 +68,7 @@ const metadata = fc.oneof(
 const NAMES = [
   "layer", "view", "call", "batch_index", "channels", "colormap", "scale", "sort", "limits", "clip", "hide",
   "pinned", "overlay", "slice", "place", "theme", "height", "problem", "progress", "picture", "thumbnails",
-  "overview", "seen",
+  "overview", "seen", "timing", "spent",
 ]; // biome-ignore format: a list of names
 
 const steps = fc.oneof(

@@ -876,3 +876,25 @@ def test_the_first_widgets_of_a_cell_get_a_second_picture_each_time_it_runs(
         for _ in range(50):
             fallback.publish("AAAA")
         assert len(shown) == 8
+
+
+def test_the_stages_of_a_look_are_noted_where_that_is_asked_for(widget: Recorded) -> None:
+    widget.from_page(layer="second")
+    assert widget.spent == {}
+    widget.timing = True
+    widget.sent.clear()
+    begun = time.time() * 1e3
+    widget.from_page(layer="first")
+    ended = time.time() * 1e3
+    assert set(widget.spent["stages"]) == {"quantize", "pack"}
+    assert begun - 1 <= widget.spent["started"] <= widget.spent["sent"] <= ended + 1
+    spent = sum(widget.spent["stages"].values())
+    assert 0 < spent <= widget.spent["sent"] - widget.spent["started"] + 1
+    # with its frame, in one update
+    assert any({"frame", "spent"} <= names for names in widget.updates())
+    widget.image = image_tensor() * 2
+    assert {"hook", "forward", "describe", "quantize", "pack"} == set(widget.spent["stages"])
+    widget.timing = False
+    assert widget.spent == {}
+    widget.layer = "second"
+    assert widget.spent == {}

@@ -1,0 +1,141 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { feed } from "../../js/feed.js";
+import { liveSource } from "../../js/source.js";
+import { stagesOf } from "../../js/stages.js";
+import { viewerStore } from "../../js/state.js";
+import { packFrame } from "./frames.js";
+import { FakeModel, traits } from "./model.js";
+
+const asView = (bytes: Uint8Array) => new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+const frameOf = (layer: string, generation = 1) =>
+  packFrame({
+    layer,
+    generation,
+    shape: [1, 1, 2, 4],
+    codes: new Uint8Array(8).fill(9),
+    bounds: [0, 1],
+  });
+
+function open() {
+  const model = new FakeModel(traits(["a", "b", "c"], { frame: asView(frameOf("a")) }));
+  const source = liveSource(model.asModel());
+  const store = viewerStore(source.read());
+  const view = new AbortController();
+  source.onChange((patch) => store.set(patch), view.signal);
+  feed(store, source, view.signal);
+  return { model, source, store, view };
+}
+
+beforeEach(() => void vi.useFakeTimers());
+afterEach(() => void vi.useRealTimers());
+
+describe("a layer that the pointer rests on", () => {
+  it("is fetched once, and shown at once when it is picked", async () => {
+    const { model, source, store } = open();
+    store.set({ ahead: "b" });
+    await vi.advanceTimersByTimeAsync(100);
+    const [{ id, ...asked }] = model.sent;
+    expect(asked).toMatchObject({ kind: "whole", generation: 1, layer: "b", call: 0 });
+    model.emit("msg:custom", { id, kind: "whole" }, [asView(frameOf("b"))]);
+    await vi.advanceTimersByTimeAsync(0);
+    expect(store.state.frame?.layer).toBe("a");
+    source.choose({ layer: "b" });
+    expect(store.state.frame?.layer).toBe("b");
+    expect(store.state.status.kind).toBe("ready");
+    store.set({ ahead: "a" });
+    await vi.advanceTimersByTimeAsync(100);
+    store.set({ ahead: "b" });
+    await vi.advanceTimersByTimeAsync(100);
+    expect(model.sent).toHaveLength(1);
+  });
+
+  it("is not asked for by a pointer that passes over it, nor while another one is on its way", async () => {
+    const { model, store } = open();
+    for (const layer of ["b", "c", "", "c", "b"]) {
+      store.set({ ahead: layer });
+      await vi.advanceTimersByTimeAsync(20);
+    }
+    expect(model.sent).toHaveLength(0);
+    await vi.advanceTimersByTimeAsync(100);
+    store.set({ ahead: "c" });
+    await vi.advanceTimersByTimeAsync(100);
+    expect(model.sent.map(({ layer }) => layer)).toEqual(["b"]);
+  });
+
+  it("is shown as soon as it is there when it was picked before", async () => {
+    const { model, source, store } = open();
+    store.set({ ahead: "b" });
+    await vi.advanceTimersByTimeAsync(100);
+    source.choose({ layer: "b" });
+    expect(store.state.status.kind).toBe("loading");
+    model.emit("msg:custom", { id: model.sent[0].id, kind: "whole" }, [asView(frameOf("b"))]);
+    await vi.advanceTimersByTimeAsync(0);
+    expect(store.state.frame?.layer).toBe("b");
+  });
+
+  it("is forgotten where the look has changed, and where the kernel refuses", async () => {
+    const { model, source, store } = open();
+    store.set({ ahead: "b" });
+    await vi.advanceTimersByTimeAsync(100);
+    model.set("metadata", { ...(model.get("metadata") as object), generation: 2 });
+    model.emit("msg:custom", { id: model.sent[0].id, kind: "whole" }, [asView(frameOf("b"))]);
+    await vi.advanceTimersByTimeAsync(0);
+    source.choose({ layer: "b" });
+    expect(store.state.status.kind).toBe("loading");
+    store.set({ ahead: "c" });
+    await vi.advanceTimersByTimeAsync(100);
+    model.emit("msg:custom", { id: model.sent[1].id, kind: "whole", error: "no" }, []);
+    await vi.advanceTimersByTimeAsync(0);
+    expect(store.state.status.kind).toBe("loading");
+    model.set("frame", asView(frameOf("b", 2)));
+    expect(store.state.frame?.layer).toBe("b");
+  });
+});
+
+describe("a choice", () => {
+  it("is told to the kernel before the page changes, which it does once", () => {
+    const { model, source, store, view } = open();
+    const order: string[] = [];
+    const save = model.save_changes.bind(model);
+    model.save_changes = () => {
+      order.push("kernel");
+      save();
+    };
+    store.on(["layer", "channels"], () => order.push(`page ${store.state.layer}`), view.signal);
+    source.choose({ layer: "c", channels: [1] });
+    expect(order).toEqual(["kernel", "page c"]);
+    expect(store.state.channels).toEqual([1]);
+    model.set("layer", "b");
+    expect(store.state.layer).toBe("b");
+  });
+});
+
+describe("the stages of a frame", () => {
+  it("add up to the time from what was asked for to what is painted", () => {
+    const times = { asked: 10, arrived: 40, decoded: 41, begun: 50, colored: 55, painted: 56 };
+    const stages = stagesOf(times, {
+      started: 0,
+      sent: 0,
+      stages: [
+        ["quantize", 5],
+        ["pack", 1],
+      ],
+    });
+    expect(Object.fromEntries(stages)).toEqual({
+      quantize: 5,
+      pack: 1,
+      way: 24,
+      decode: 1,
+      layout: 9,
+      color: 5,
+      paint: 1,
+    });
+    expect(stages.reduce((sum, [, took]) => sum + took, 0)).toBe(46);
+  });
+
+  it("have no way where Python asked: the kernel's began before", () => {
+    const times = { asked: 40, arrived: 40, decoded: 41, begun: 41, colored: 42, painted: 42 };
+    const stages = stagesOf(times, { started: 0, sent: 0, stages: [["forward", 200]] });
+    expect(Object.fromEntries(stages)).toMatchObject({ forward: 200, way: 0 });
+  });
+});
