@@ -3,8 +3,8 @@
     .venv/bin/python benchmarks/looking.py [model ...]
 
 All take every convolution. One process for each model and number of threads; in it each round runs all of
-them once, in an order that is drawn, so that the machine's moods fall on all alike. Ratios are of the
-medians, with the quartiles of the ratios within a round.
+them once, in an order that is drawn, so that the machine's moods fall on all alike. Ratios are of two
+runs in one round: their median, and their quartiles.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from typing import Any
 import torch
 import torchvision
 from matplotlib import pyplot
-from results import dots, table, write
+from results import dots, spread, table, write
 from torch import Tensor, nn
 
 from cnnvis import CNNVisWidget, inspect
@@ -163,17 +163,9 @@ def measure(name: str) -> dict[str, Any]:
     }
 
 
-def middle(seconds: dict[str, list[float]], way: str) -> float:
-    """Median over median."""
-    return statistics.median(seconds[way]) / statistics.median(seconds[BARE])
-
-
-def ratio(seconds: dict[str, list[float]], way: str) -> str:
-    """Median over median, and the quartiles of the rounds."""
-    rounds = len(seconds[way])
-    each = [a / b for a, b in zip(seconds[way], seconds[BARE][-rounds:], strict=True)]
-    low, _, high = statistics.quantiles(each, n=4)
-    return f"{middle(seconds, way):.2f} ({low:.2f}-{high:.2f})"
+def ratios(seconds: dict[str, list[float]], way: str) -> tuple[list[float], list[float]]:
+    """The way's seconds, and those of the bare pass in the same rounds."""
+    return seconds[way], seconds[BARE][-len(seconds[way]) :]
 
 
 def main() -> None:
@@ -197,13 +189,15 @@ def main() -> None:
             found = json.loads(done.stdout.splitlines()[-1])
             seconds = found["seconds"]
             for way in middles.keys() & seconds.keys():
-                middles[way][name] = middle(seconds, way)
+                middles[way][name] = statistics.median(
+                    a / b for a, b in zip(*ratios(seconds, way), strict=True)
+                )
             rows.append(
                 [
                     name,
                     f"{statistics.median(seconds[BARE]) * 1e3:.0f} ms",
                     *(
-                        ratio(seconds, way) if way in seconds else found["missing"][way]
+                        spread(*ratios(seconds, way)) if way in seconds else found["missing"][way]
                         for way in ways
                     ),
                     f"{found['axes'] * found['layers']:.0f} s",
@@ -216,7 +210,7 @@ def main() -> None:
         parts += [title, table(heads, rows), plot]
     write(
         "What looking costs",
-        f"Times the bare forward pass of the same round, medians of {ROUNDS} rounds (quartiles); all "
+        f"Times the bare forward pass of the same round: the median of {ROUNDS} rounds (quartiles); all "
         "convolutions at 224 x 224, random weights. The last column is one layer's 64 axes in matplotlib "
         "times the number of layers. An error's name is what a tool raised: torchvision's extractor cannot "
         "look into torchvision's own blocks. Measured",

@@ -6,6 +6,7 @@ import datetime
 import os
 import platform
 import re
+import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
@@ -35,6 +36,13 @@ def write(title: str, words: str, *parts: str) -> None:
         text = text.rstrip() + "\n\n" + section
     PATH.write_text(text.rstrip() + "\n", "utf-8")
     print(section)
+
+
+def spread(took: Sequence[float], beside: Sequence[float]) -> str:
+    """How many times as long one took as the other, run for run: the median, and the quartiles."""
+    each = [a / b for a, b in zip(took, beside, strict=True)]
+    low, middle, high = statistics.quantiles(each, n=4)
+    return f"{middle:.2f} ({low:.2f}-{high:.2f})"
 
 
 def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

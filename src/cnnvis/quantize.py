@@ -7,6 +7,9 @@ byte for a value, and knows by how much it can be off: half a step, (hi - lo) / 
 
 from __future__ import annotations
 
+import contextlib
+import functools
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
@@ -91,6 +94,35 @@ def quantize(maps: Tensor, *, factor: int = 1, symmetric: bool = False) -> Quant
         maps = maps.cpu()
     if maps.ndim == 3:
         maps = maps[:, None]
+    with _one_thread():
+        return _quantized(maps, factor, symmetric)
+
+
+@functools.cache
+def _has_openmp() -> bool:
+    return "parallel backend: OpenMP" in torch.__config__.parallel_info()
+
+
+@contextlib.contextmanager
+def _one_thread() -> Iterator[None]:
+    """Keeps torch's pool of threads asleep, for what this thread does.
+
+    To wake it for a few milliseconds gains little, and where other work keeps the cores busy, as a
+    browser does that waits for the frame, costs ten times what the work itself takes. With OpenMP the
+    number of threads is each thread's own; elsewhere it could not be set back.
+    """
+    if not _has_openmp():
+        yield
+        return
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+
+
+def _quantized(maps: Tensor, factor: int, symmetric: bool) -> Quantized:
     tiles, planes, height, width = maps.shape
     codes = torch.empty(
         (tiles, planes, -(-height // factor), -(-width // factor)),

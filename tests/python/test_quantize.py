@@ -499,3 +499,17 @@ def test_complex_and_other_shapes_are_refused_with_the_next_step() -> None:
         if dtype is not None:
             with pytest.raises(TypeError, match=f"one number in each element, got torch.{name}"):
                 quantize(torch.zeros((1, 2, 2), dtype=torch.uint8).view(dtype))
+
+
+def test_torch_has_as_many_threads_as_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(3)
+        quantize(torch.rand(2, 5, 5))
+        assert torch.get_num_threads() == 3
+        monkeypatch.setattr("cnnvis.quantize._bounds", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            quantize(torch.rand(2, 5, 5))
+        assert torch.get_num_threads() == 3
+    finally:
+        torch.set_num_threads(before)
