@@ -200,8 +200,8 @@ export function layersPanel(store: ViewerStore, source: Source, signal: AbortSig
     list.box,
     "pointerover",
     ({ target }) => {
-      const at = layerOf(list.of(target));
-      store.set({ ahead: layers[at]?.name ?? "" });
+      const index = list.of(target);
+      store.set({ ahead: index < 0 ? "" : (layers[layerOf(index)]?.name ?? "") });
     },
     signal,
   );
