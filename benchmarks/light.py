@@ -176,9 +176,9 @@ def reports() -> list[list[str]]:
             )
         page = look.to_html(max_mb=100)
         frames = re.findall(r'"\d+/\w+/\d+/\d+": ?"([^"]*)"', page)
-        size = f"{len(page) / 1e6:.2f} MB"
+        whole = f"{len(page) / 1e6:.2f} MB"
         base64 = f"{sum(map(len, frames)) / 1e6:.2f} MB in base64"
-        rows.append([f"{name}, report.html", size, "", base64, *[""] * (len(CODERS) - 2)])
+        rows.append([f"{name}, report.html", whole, "", base64, *[""] * (len(CODERS) - 2)])
     return rows
 
 

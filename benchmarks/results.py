@@ -15,6 +15,8 @@ import torch
 
 matplotlib.use("agg")
 from matplotlib import pyplot
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 PATH = Path(__file__).with_name("RESULTS.md")
 _HEAD = "# Measured\n\nEach section is written by its script in this folder; `make bench` runs them all.\n"
@@ -51,6 +53,28 @@ def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
+def lines(
+    name: str, across: str, label: str, sizes: Sequence[int], series: Mapping[str, Sequence[float]]
+) -> str:
+    """A plot of what grows with a size, both logarithmic, as an SVG in this folder.
+
+    Args:
+        name: Of the file, without its ending.
+        across: What the sizes are.
+        label: What the numbers are.
+        sizes: From small to large.
+        series: The numbers of each size, by what they are of.
+    """
+    figure, axes = pyplot.subplots(figsize=(6, 3.2), layout="constrained")
+    for color, (title, numbers) in enumerate(series.items()):
+        axes.plot(sizes, numbers, "o-", label=title, color=f"C{color}", markersize=4)
+    axes.set(xscale="log", yscale="log", xlabel=across, ylabel=label, xticks=sizes)
+    axes.xaxis.set_major_formatter("{x:g}")
+    axes.xaxis.set_minor_formatter("")
+    figure.legend(loc="outside right upper", frameon=False, fontsize="small")
+    return _drawn(name, label, figure, axes)
+
+
 def dots(name: str, label: str, series: Mapping[str, Mapping[str, float]]) -> str:
     """A plot of numbers beside names, as an SVG in this folder; what shows it in Markdown.
 
@@ -68,11 +92,16 @@ def dots(name: str, label: str, series: Mapping[str, Mapping[str, float]]) -> st
     axes.invert_yaxis()
     axes.axvline(1, color="0.6", linewidth=0.8, zorder=0)
     axes.grid(axis="x", which="both", color="0.92")
-    axes.set_axisbelow(True)
-    axes.spines[["top", "right"]].set_visible(False)
     axes.xaxis.set_major_formatter("{x:g}")
     axes.xaxis.set_minor_formatter("")
     figure.legend(loc="outside right upper", frameon=False, fontsize="small")
+    return _drawn(name, label, figure, axes)
+
+
+def _drawn(name: str, label: str, figure: Figure, axes: Axes) -> str:
+    """Writes a plot; what shows it in Markdown."""
+    axes.set_axisbelow(True)
+    axes.spines[["top", "right"]].set_visible(False)
     file = PATH.with_name(f"{name}.svg")
     # no date and no random names: a plot of the same numbers is the same file
     with pyplot.rc_context({"svg.hashsalt": name}):
