@@ -163,7 +163,8 @@ def main() -> None:
     write(
         "It scales as its work does",
         f"Medians of {ROUNDS} runs, one where a bare pass takes {LONG:.0f} s; the exponents are those "
-        "between the last two sizes, beside that of the bare pass. A frame is of at most 1 MiB, whatever the layer. "
+        "between the last two sizes, beside that of the bare pass. A frame is of at most 1 MiB, "
+        "whatever the layer. "
         f"{torch.get_num_threads()} threads. Measured",
         *parts,
         widgets(),
