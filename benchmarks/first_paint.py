@@ -1,12 +1,10 @@
-"""How long from calling the widget to its painted grid, beside the bare forward pass. `make bench`.
+"""From calling the widget to its painted grid, beside the bare forward pass. `make bench`.
 
 In a real JupyterLab and Chromium on this machine; medians, each forward in the same kernel as its look.
 """
 
 from __future__ import annotations
 
-import os
-import platform
 import statistics
 import sys
 import tempfile
@@ -14,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from playwright.sync_api import Browser, sync_playwright
+from results import table, write
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "tests" / "browser"))
@@ -91,10 +90,8 @@ def first_paint(lab: Lab, browser: Browser, model: str, name: str) -> list[Paint
 
 
 def main() -> None:
-    """Prints the table."""
-    print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}\n")
-    print("| model | bare forward | widget made | grid painted |")
-    print("|---|---|---|---|")
+    """Writes the table."""
+    rows = []
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=ensure(), args=ARGUMENTS)
         with running_lab(Path(folder)) as lab:
@@ -104,8 +101,19 @@ def main() -> None:
                     statistics.median(getattr(paint, part) for paint in paints)
                     for part in ("forward", "made", "painted")
                 )
-                print(f"| {name} | {forward:.3f} s | {made:.2f} s | {painted:.2f} s |", flush=True)
+                beyond = statistics.median(paint.painted - paint.forward for paint in paints)
+                rows.append([name, *(f"{each:.2f} s" for each in (forward, made, painted, beyond))])
+                print(rows[-1], file=sys.stderr, flush=True)
         browser.close()
+    write(
+        "From the cell to the painted grid",
+        f"In JupyterLab and Chromium with software rendering: medians of {RUNS} fresh pages and kernels, in "
+        "which the model and one look are made before. Measured",
+        table(
+            ["", "bare forward", "widget made", "grid painted", "beyond the forward"],
+            rows,
+        ),
+    )
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import torch
 from playwright.sync_api import Page, sync_playwright
+from results import table, write
 from torch import nn
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "browser"))
@@ -45,8 +46,9 @@ CASES = {
 
 
 def main() -> None:
-    """Prints one line for each case."""
+    """Writes the table."""
     torch.manual_seed(0)
+    rows = []
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=ensure(), args=ARGUMENTS)
         for name, (layer, shape, view) in CASES.items():
@@ -56,13 +58,23 @@ def main() -> None:
             page.add_init_script(WATCH)
             colored, longest, zoom = measure(page, path, view)
             p95 = sorted(zoom)[int(0.95 * len(zoom))]
-            print(
-                f"{name:21} colored in {statistics.median(colored):5.1f} ms, longest frame "
-                f"{statistics.median(longest):4.1f} ms   zoom median {statistics.median(zoom):4.1f} ms, "
-                f"p95 {p95:4.1f} ms"
+            took = (
+                statistics.median(colored),
+                statistics.median(longest),
+                statistics.median(zoom),
+                p95,
             )
+            rows.append([name, *(f"{each:.1f} ms" for each in took)])
+            print(rows[-1], file=sys.stderr, flush=True)
             page.close()
         browser.close()
+    write(
+        "Frames",
+        "Script on the page's main thread, Chromium with software rendering: until a layer is seen in other "
+        f"colors (the sum of its frames, and the longest), and each of {STEPS} steps of a zoom. A picture "
+        "that takes longer comes in parts, so that no frame waits. Measured",
+        table(["", "other colors", "longest frame", "zoom, median", "zoom, p95"], rows),
+    )
 
 
 def measure(page: Page, path: Path, shown: str) -> tuple[list[float], list[float], list[float]]:
