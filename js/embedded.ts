@@ -80,6 +80,7 @@ export function embeddedSource({ metadata, thumbnails, images, state, frames }: 
     },
     onFrame: (listener, signal) => add(frameListeners, listener, signal),
     whole: noKernel,
+    ahead: noKernel,
     detail: noKernel,
     values: noKernel,
     ping: noKernel,

@@ -146,7 +146,7 @@ export function feed(store: ViewerStore, source: Source, signal: AbortSignal): v
       return;
     isAhead = true;
     try {
-      const frame = await source.whole(key, signal);
+      const frame = await source.ahead(key, signal);
       if (frame.generation !== metadata.generation) return;
       cache.set(keyOf(frame), frame);
       if (store.state.status.kind === "loading") showIfNews(frame);

@@ -37,6 +37,8 @@ export interface Source {
   onFrame(listener: (arrival: Arrival) => void, signal: AbortSignal): void;
   /** The frame that a smaller one stands in for. Rejects when nothing can answer or the signal aborts. */
   whole(key: FrameKey, signal: AbortSignal): Promise<Frame>;
+  /** The frame of a layer that may be picked next, where it is at hand. Rejects as `whole` does, and where it is not. */
+  ahead(key: FrameKey, signal: AbortSignal): Promise<Frame>;
   /** Full resolution of some channels. Rejects when nothing can answer or the signal aborts. */
   detail(request: DetailRequest, signal: AbortSignal): Promise<Frame>;
   /** Exact values of a part of a plane, row by row. Rejects as `detail` does. */
@@ -154,6 +156,7 @@ export function liveSource(model: AnyModel, live = true): Source {
     },
 
     whole: (request, signal) => ask({ kind: "whole", request }, signal).then(parseFrame),
+    ahead: (request, signal) => ask({ kind: "ahead", request }, signal).then(parseFrame),
     detail: (request, signal) => ask({ kind: "detail", request }, signal).then(parseFrame),
     values: (request, signal) => ask({ kind: "values", request }, signal).then(parseValues),
     ping: (signal) => ask({ kind: "ping", request: {} }, signal).then(() => {}),

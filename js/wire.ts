@@ -279,13 +279,13 @@ export interface ValuesRequest {
 }
 
 /**
- * What a page asks of the kernel: full resolution of channels, exact values, the frame behind a stand-in, whether it is there, or all of the
- * shared state again.
+ * What a page asks of the kernel: full resolution of channels, exact values, the frame behind a stand-in or of a
+ * layer that may be picked next, whether it is there, or all of the shared state again.
  */
 export type Request =
   | { readonly kind: "detail"; readonly request: DetailRequest }
   | { readonly kind: "values"; readonly request: ValuesRequest }
-  | { readonly kind: "whole"; readonly request: FrameKey }
+  | { readonly kind: "whole" | "ahead"; readonly request: FrameKey }
   | { readonly kind: "ping" | "resend"; readonly request: Readonly<Record<string, never>> };
 
 export function requestMessage(id: string, { kind, request }: Request): object {

@@ -21,8 +21,9 @@ def answer(inspection: Inspection, message: Mapping[str, Any], generation: int) 
     Args:
         inspection: What is shown.
         message: `kind` and what belongs to it: "detail" (full resolution of some channels, a frame),
-            "whole" (the frame that a smaller one stood in for), "values" (exact values of a part of a
-            plane, see `values`), or "ping" (is anyone there).
+            "whole" (the frame that a smaller one stood in for), "ahead" (the same of a layer that may
+            be picked next), "values" (exact values of a part of a plane, see `values`), or "ping" (is
+            anyone there).
         generation: Counts the looks, as in the frames' metadata.
 
     Raises:
@@ -34,13 +35,15 @@ def answer(inspection: Inspection, message: Mapping[str, Any], generation: int) 
         return detail(inspection, message, generation)
     if kind == "whole":
         return whole(inspection, message, generation)
+    if kind == "ahead":
+        return ahead(inspection, message, generation)
     if kind == "values":
         return values(inspection, message, generation)
     if kind == "ping":
         return None
     raise ValueError(
-        f"unknown request {kind!r}; this kernel knows 'detail', 'whole', 'values', 'ping' and 'resend'. "
-        "Restart it and reload the page, so that both are of one version of cnnvis"
+        f"unknown request {kind!r}; this kernel knows 'detail', 'whole', 'ahead', 'values', 'ping' and "
+        "'resend'. Restart it and reload the page, so that both are of one version of cnnvis"
     )
 
 
@@ -52,6 +55,15 @@ def detail(inspection: Inspection, message: Mapping[str, Any], generation: int) 
 def whole(inspection: Inspection, message: Mapping[str, Any], generation: int) -> bytes:
     """The frame of a layer, as large as a live view has it."""
     return _frame(inspection, message, generation, None)
+
+
+def ahead(inspection: Inspection, message: Mapping[str, Any], generation: int) -> bytes | None:
+    """As `whole`; None where that takes another forward pass, which nobody has asked for yet."""
+    name, view = _layer(inspection, message), message["view"]
+    call, image = int(message.get("call", 0)), int(message.get("image", 0))
+    if not inspection.is_at_hand(name, view, call, image):
+        return None
+    return whole(inspection, message, generation)
 
 
 def _frame(

@@ -238,6 +238,13 @@ class Inspection:
                 return map_tiles(kept, self.layer(name).layer, image)
             return self._look.coded(name, 0, image)
 
+    def is_at_hand(self, name: str, view: str, call: int = 0, image: int = 0) -> bool:
+        """Whether a frame of a layer can be had without another forward pass."""
+        if view == frame.FILTERS:
+            return True
+        with self._lock:
+            return self._look.keeps(name, call) or self._look.coded(name, call, image) is not None
+
     def figure(
         self,
         name: str | None = None,

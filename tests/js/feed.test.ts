@@ -35,8 +35,8 @@ describe("a layer that the pointer rests on", () => {
     store.set({ ahead: "b" });
     await vi.advanceTimersByTimeAsync(100);
     const [{ id, ...asked }] = model.sent;
-    expect(asked).toMatchObject({ kind: "whole", generation: 1, layer: "b", call: 0 });
-    model.emit("msg:custom", { id, kind: "whole" }, [asView(frameOf("b"))]);
+    expect(asked).toMatchObject({ kind: "ahead", generation: 1, layer: "b", call: 0 });
+    model.emit("msg:custom", { id, kind: "ahead" }, [asView(frameOf("b"))]);
     await vi.advanceTimersByTimeAsync(0);
     expect(store.state.frame?.layer).toBe("a");
     source.choose({ layer: "b" });
@@ -68,7 +68,7 @@ describe("a layer that the pointer rests on", () => {
     await vi.advanceTimersByTimeAsync(100);
     source.choose({ layer: "b" });
     expect(store.state.status.kind).toBe("loading");
-    model.emit("msg:custom", { id: model.sent[0].id, kind: "whole" }, [asView(frameOf("b"))]);
+    model.emit("msg:custom", { id: model.sent[0].id, kind: "ahead" }, [asView(frameOf("b"))]);
     await vi.advanceTimersByTimeAsync(0);
     expect(store.state.frame?.layer).toBe("b");
   });
@@ -78,13 +78,13 @@ describe("a layer that the pointer rests on", () => {
     store.set({ ahead: "b" });
     await vi.advanceTimersByTimeAsync(100);
     model.set("metadata", { ...(model.get("metadata") as object), generation: 2 });
-    model.emit("msg:custom", { id: model.sent[0].id, kind: "whole" }, [asView(frameOf("b"))]);
+    model.emit("msg:custom", { id: model.sent[0].id, kind: "ahead" }, [asView(frameOf("b"))]);
     await vi.advanceTimersByTimeAsync(0);
     source.choose({ layer: "b" });
     expect(store.state.status.kind).toBe("loading");
     store.set({ ahead: "c" });
     await vi.advanceTimersByTimeAsync(100);
-    model.emit("msg:custom", { id: model.sent[1].id, kind: "whole", error: "no" }, []);
+    model.emit("msg:custom", { id: model.sent[1].id, kind: "ahead", error: "no" }, []);
     await vi.advanceTimersByTimeAsync(0);
     expect(store.state.status.kind).toBe("loading");
     model.set("frame", asView(frameOf("b", 2)));

@@ -173,3 +173,22 @@ def test_a_ping_is_answered_with_nothing_and_a_detail_with_a_frame() -> None:
     frame = unpack(packed)
     assert frame.channels.tolist() == [2, 0]
     assert frame.key.generation == 5
+
+
+def test_what_is_fetched_ahead_is_the_whole_frame_and_never_runs_the_model() -> None:
+    model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.Conv2d(4, 6, 3))
+    look = inspect(model, torch.rand(1, 3, 12, 9))
+    ran: list[Any] = []
+    model.register_forward_hook(lambda *given: ran.append(given))
+    for view in (FEATURE_MAPS, FILTERS):
+        message = request(kind="ahead", layer="1", view=view)
+        assert answer(look, message, 5) == answer(look, {**message, "kind": "whole"}, 5)
+    # neither values nor codes are kept of what takes more than there is room for
+    forgetful = inspect(model, torch.rand(1, 3, 12, 9), memory_mb=0)
+    forgetful._look._coded.clear()
+    ran.clear()
+    assert answer(forgetful, request(kind="ahead", layer="1"), 5) is None
+    assert ran == []
+    assert answer(forgetful, request(kind="ahead", layer="1", view=FILTERS), 5)
+    with pytest.raises(ValueError, match="no layer 'gone'"):
+        answer(look, request(kind="ahead", layer="gone"), 5)
