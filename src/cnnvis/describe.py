@@ -91,7 +91,8 @@ def picture(inspection: Inspection, image: int = 0) -> bytes:
         return b""
     shown = inspection.pictures[image].copy()
     shown.thumbnail((PICTURE_SIDE, PICTURE_SIDE))
-    return _encoded(shown, "PNG")
+    # a third of the time of the usual level, for 3 % more bytes of a photograph
+    return _encoded(shown, "PNG", compress_level=1)
 
 
 def thumbnails(inspection: Inspection) -> bytes:
@@ -118,9 +119,9 @@ def _square(image: Image.Image) -> Image.Image:
     return image.convert("RGB").resize((THUMBNAIL_SIDE, THUMBNAIL_SIDE), box=middle)
 
 
-def _encoded(image: Image.Image, kind: str) -> bytes:
+def _encoded(image: Image.Image, kind: str, **options: Any) -> bytes:
     file = io.BytesIO()
-    image.save(file, kind)
+    image.save(file, kind, **options)
     return file.getvalue()
 
 

@@ -298,8 +298,9 @@ def _show(
             f"number {frames // 2 + 1}."
         )
     values = tensor.float().cpu()
-    finite = values.isfinite()
-    if not finite.all():
+    finite = None
+    if not torch.stack(values.aminmax()).isfinite().all():
+        finite = values.isfinite()
         count = int((~finite).sum())
         notes.append(f"The input holds {count} values that are not finite; they are shown black.")
         values = torch.where(finite, values, values[finite].min() if finite.any() else 0.0)
@@ -308,9 +309,10 @@ def _show(
         used = "first 3" if channels > 3 else "first"
         notes.append(f"Of {channels} channels the picture shows the {used}.")
     values, shown = _in_unit_range(values, normalization)
-    values = torch.where(finite, values, 0.0)
+    if finite is not None:
+        values = torch.where(finite, values, 0.0)
     rgb = values[:, :3] if channels >= 3 else values[:, :1].expand(-1, 3, -1, -1)
-    codes = rgb.clamp(0, 1).mul(255).round().to(torch.uint8).permute(0, 2, 3, 1)
+    codes = rgb.clamp(0, 1).mul_(255).round_().to(torch.uint8).permute(0, 2, 3, 1)
     return [Image.fromarray(pixels) for pixels in codes.numpy()], shown, tuple(notes)
 
 

@@ -6,6 +6,7 @@ It is made of what a look kept and never runs the model again.
 from __future__ import annotations
 
 import contextlib
+import math
 
 import torch
 from torch import Tensor
@@ -54,7 +55,7 @@ def mean_map(tiles: Tensor) -> Tensor:
         The map on the CPU; NaN where no value is finite.
     """
     mean = tiles.mean((0, 1), dtype=torch.float32).cpu()
-    if bool(mean.isfinite().all()):
+    if _is_finite(mean):
         return mean
     exact = tiles.cpu().to(torch.float64)  # also where only the sum is beyond float32
     return exact.where(exact.isfinite(), torch.nan).nanmean((0, 1)).to(torch.float32)
@@ -82,12 +83,17 @@ def shrink(mean: Tensor, side: int) -> Tensor:
         return mean
     rows, columns = (max(1, (2 * n * side + longest) // (2 * longest)) for n in mean.shape)
     size = (rows, columns)
-    finite = mean.isfinite()
-    if bool(finite.all()):
+    if _is_finite(mean):
         return adaptive_avg_pool2d(mean[None], size)[0]
+    finite = mean.isfinite()
     total = adaptive_avg_pool2d(mean.where(finite, 0)[None], size)[0]
     share = adaptive_avg_pool2d(finite.to(mean.dtype)[None], size)[0]
     return total / share  # 0 / 0 where nothing is finite
+
+
+def _is_finite(numbers: Tensor) -> bool:
+    """Whether all are, told from their sum: that of large numbers may say no."""
+    return math.isfinite(numbers.sum().item())
 
 
 def _packed(inspection: Inspection, image: int, generation: int) -> bytes:
