@@ -68,7 +68,7 @@ export function createCanvas(store: ViewerStore, signal: AbortSignal): HTMLCanva
       const { colored } = painter;
       const times = { ...store.state.came, begun, colored, painted: performance.now() };
       performance.mark("cnnvis:painted", {
-        detail: { layer: frame?.layer, view: frame?.view, spent: store.state.spent, ...times },
+        detail: { layer: frame?.layer, view: frame?.view, ...times },
       });
       store.set({ times });
     }

@@ -3,6 +3,7 @@ import { Cache } from "./cache.js";
 import { FEATURE_MAPS, FILTERS, type Frame, keyOf } from "./frame.js";
 import type { Source } from "./source.js";
 import { currentLayer, type State, type ViewerStore, wanted } from "./state.js";
+import { NOTHING } from "./wire.js";
 
 /** Bytes of frames that a view keeps, to draw a layer seen before at once. */
 const BUDGET = 48 * 2 ** 20;
@@ -38,7 +39,7 @@ export function feed(store: ViewerStore, source: Source, signal: AbortSignal): v
     const key = wanted(state);
     asked = keyOf(key);
     const now = performance.now();
-    came = { asked: now, arrived: now, decoded: now };
+    came = { asked: now, arrived: now, decoded: now, spent: NOTHING };
     const frame = cache.get(asked);
     if (frame !== undefined && !(frame.standIn && source.live)) {
       store.set({ frame, came, status: { kind: "ready" } });
@@ -62,7 +63,7 @@ export function feed(store: ViewerStore, source: Source, signal: AbortSignal): v
     const { state } = store;
     if ("frame" in arrival) {
       if (arrival.frame.generation < state.metadata.generation) return;
-      came = { ...came, arrived: arrival.arrived, decoded: performance.now() };
+      came = { ...came, arrived: arrival.arrived, decoded: performance.now(), spent: arrival.spent };
       const { frame } = arrival;
       const known = cache.get(keyOf(frame));
       if (frame.standIn && known?.standIn === false) return showIfNews(known);

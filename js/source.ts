@@ -5,13 +5,16 @@ import {
   type Choice,
   type DetailRequest,
   FRAME,
+  NOTHING,
   pythonName,
   type Request,
   readAnswer,
   readBytes,
+  readSpent,
   readTrait,
   readTraits,
   requestMessage,
+  type Spent,
   SYNCED,
   type Synced,
   type ValuesRequest,
@@ -19,7 +22,12 @@ import {
 
 /** A frame that came, or why none will come for what is wanted now. */
 export type Arrival =
-  | { readonly frame: Frame /** By `performance.now()`, before it was read. */; readonly arrived: number }
+  | {
+      readonly frame: Frame;
+      /** By `performance.now()`, before it was read. */
+      readonly arrived: number;
+      readonly spent: Spent;
+    }
   | { readonly failure: string; readonly absent: boolean };
 
 /** Where the shared state and the frames come from: a live kernel, or what is embedded in the page. */
@@ -52,10 +60,10 @@ export interface Source {
 }
 
 /** Reads frame bytes; what is wrong with them becomes a sentence, not an exception. */
-export function arrivalOf(bytes: Uint8Array): Arrival {
+export function arrivalOf(bytes: Uint8Array, spent = NOTHING): Arrival {
   const arrived = performance.now();
   try {
-    return { frame: parseFrame(bytes), arrived };
+    return { frame: parseFrame(bytes), arrived, spent };
   } catch (error) {
     if (error instanceof FrameError) return { failure: error.message, absent: false };
     throw error;
@@ -70,7 +78,7 @@ export function arrivalOf(bytes: Uint8Array): Arrival {
 export function liveSource(model: AnyModel, live = true): Source {
   function currentFrame(): Arrival | null {
     const bytes = readBytes(model.get(FRAME));
-    return bytes.byteLength === 0 ? null : arrivalOf(bytes);
+    return bytes.byteLength === 0 ? null : arrivalOf(bytes, readSpent(model.get("spent")));
   }
 
   const frameListeners = new Set<(arrival: Arrival) => void>();

@@ -6,6 +6,7 @@ export interface Times {
   readonly asked: number;
   readonly arrived: number;
   readonly decoded: number;
+  readonly spent: Spent;
   /** The first time that it was drawn began: panels and layout come before, and the wait for the screen. */
   readonly begun: number;
   readonly colored: number;
@@ -16,10 +17,15 @@ export interface Times {
  * The stages from what was asked for to what is painted, in milliseconds: the kernel's, the way there and back,
  * and the page's. What Python asked for begins in the kernel, and its way is not known: clocks differ.
  */
-export function stagesOf(
-  { asked, arrived, decoded, begun, colored, painted }: Times,
-  { stages }: Spent,
-): Spent["stages"] {
+export function stagesOf({
+  asked,
+  arrived,
+  decoded,
+  spent: { stages },
+  begun,
+  colored,
+  painted,
+}: Times): Spent["stages"] {
   const kernel = stages.reduce((sum, [, took]) => sum + took, 0);
   return [
     ...stages,

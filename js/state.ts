@@ -8,7 +8,7 @@ import { Store } from "./store.js";
 import type { Appearance } from "./theme.js";
 import type { Trail } from "./trail.js";
 import type { Transform } from "./transform.js";
-import type { Layer, Place, Synced } from "./wire.js";
+import { type Layer, NOTHING, type Place, type Synced } from "./wire.js";
 
 export type Status =
   | { readonly kind: "loading" }
@@ -29,7 +29,7 @@ export interface Local {
   /** The layer that may be picked next, as the pointer is on it; empty when none is. */
   readonly ahead: string;
   /** When the frame came. */
-  readonly came: Pick<Times, "asked" | "arrived" | "decoded">;
+  readonly came: Pick<Times, "asked" | "arrived" | "decoded" | "spent">;
   /** Of the frame that is painted, all of it; null: none is. */
   readonly times: Times | null;
   readonly status: Status;
@@ -102,7 +102,7 @@ export function viewerStore(synced: Synced): ViewerStore {
     ...synced,
     frame: null,
     ahead: "",
-    came: { asked: 0, arrived: 0, decoded: 0 },
+    came: { asked: 0, arrived: 0, decoded: 0, spent: NOTHING },
     times: null,
     status: { kind: "loading" },
     viewport: { width: 0, height: 0, ratio: 1 },

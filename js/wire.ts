@@ -162,7 +162,6 @@ export interface Synced {
   readonly progress: number;
   /** Whether to say what time each stage took. */
   readonly timing: boolean;
-  readonly spent: Spent;
 }
 
 /** The kernel's part of what a frame took, where it was to take note of it. */
@@ -224,7 +223,6 @@ const READERS: { readonly [Name in keyof Synced]: (value: unknown) => Synced[Nam
   problem: text,
   progress: (value) => Math.min(number(value, -1), 1),
   timing: (value) => value === true,
-  spent: readSpent,
 };
 
 export const SYNCED = Object.keys(READERS) as (keyof Synced)[];
@@ -323,7 +321,9 @@ function readMetadata(value: unknown): Metadata {
   };
 }
 
-function readSpent(value: unknown): Spent {
+export const NOTHING: Spent = { started: 0, sent: 0, stages: [] };
+
+export function readSpent(value: unknown): Spent {
   const { started, sent, stages } = record(value);
   return {
     started: number(started, 0),

@@ -6,9 +6,9 @@ import type { ViewerStore } from "../state.js";
 export function timingPanel(store: ViewerStore, signal: AbortSignal): HTMLElement {
   const line = element("div", { class: "cnnvis-timing" });
   const show = () => {
-    const { timing, times, spent } = store.state;
+    const { timing, times } = store.state;
     line.hidden = !timing;
-    const stages = times === null ? [] : stagesOf(times, spent);
+    const stages = times === null ? [] : stagesOf(times);
     const total = stages.reduce((sum, [, took]) => sum + took, 0);
     const ms = (took: number) => took.toFixed(took < 10 ? 1 : 0);
     const parts = stages.map(([name, took]) => `${name} ${ms(took)}`);

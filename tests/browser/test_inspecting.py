@@ -179,10 +179,16 @@ def test_values_are_copied_as_other_programs_read_them(
 
     view.root.get_by_role("button", name="Save", exact=True).click()
     view.root.get_by_role("button", name="Copy values for numpy").click()
-    view.page.wait_for_function(
-        "navigator.clipboard.readText().then(t => t.startsWith('np.array('))"
+    text = view.page.evaluate(
+        """async () => {
+          const end = performance.now() + 10_000;
+          for (;;) {
+            const text = await navigator.clipboard.readText();
+            if (text.startsWith("np.array(") || performance.now() > end) return text;
+            await new Promise(requestAnimationFrame);
+          }
+        }"""
     )
-    text = view.page.evaluate("navigator.clipboard.readText()")
     copied = eval(text, {"np": np})
     assert copied.dtype == np.float32
     assert np.array_equal(copied, expected)

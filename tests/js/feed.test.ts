@@ -3,6 +3,7 @@ import { feed } from "../../js/feed.js";
 import { liveSource } from "../../js/source.js";
 import { stagesOf } from "../../js/stages.js";
 import { viewerStore } from "../../js/state.js";
+import type { Spent } from "../../js/wire.js";
 import { packFrame } from "./frames.js";
 import { FakeModel, traits } from "./model.js";
 
@@ -113,14 +114,8 @@ describe("a choice", () => {
 describe("the stages of a frame", () => {
   it("add up to the time from what was asked for to what is painted", () => {
     const times = { asked: 10, arrived: 40, decoded: 41, begun: 50, colored: 55, painted: 56 };
-    const stages = stagesOf(times, {
-      started: 0,
-      sent: 0,
-      stages: [
-        ["quantize", 5],
-        ["pack", 1],
-      ],
-    });
+    const spent: Spent = { started: 0, sent: 0, stages: Object.entries({ quantize: 5, pack: 1 }) };
+    const stages = stagesOf({ ...times, spent });
     expect(Object.fromEntries(stages)).toEqual({
       quantize: 5,
       pack: 1,
@@ -135,7 +130,22 @@ describe("the stages of a frame", () => {
 
   it("have no way where Python asked: the kernel's began before", () => {
     const times = { asked: 40, arrived: 40, decoded: 41, begun: 41, colored: 42, painted: 42 };
-    const stages = stagesOf(times, { started: 0, sent: 0, stages: [["forward", 200]] });
+    const spent: Spent = { started: 0, sent: 0, stages: [["forward", 200]] };
+    const stages = stagesOf({ ...times, spent });
     expect(Object.fromEntries(stages)).toMatchObject({ forward: 200, way: 0 });
+  });
+});
+
+describe("what a frame took", () => {
+  it("is known before the frame is shown, whichever of them the host tells of first", () => {
+    const { model, store, view } = open();
+    const seen: number[] = [];
+    store.on(["frame"], () => seen.push(store.state.came.spent.sent), view.signal);
+    // as a host sets what one message brings: all of it, and then it tells of each
+    const metadata = { ...(model.get("metadata") as object), generation: 2 };
+    const spent = { started: 1, sent: 7, stages: {} };
+    Object.assign(model.values, { metadata, spent, frame: asView(frameOf("a", 2)) });
+    for (const name of ["metadata", "frame", "spent"]) model.emit(`change:${name}`);
+    expect(seen.at(-1)).toBe(7);
   });
 });
