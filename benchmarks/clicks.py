@@ -41,7 +41,7 @@ TIMES = """
 (layer) => {
   const marks = performance.getEntriesByName("cnnvis:painted").filter(({ detail }) => detail.layer === layer);
   const { detail } = marks.at(-1);
-  return { ...detail, clicked: window.clicked, origin: performance.timeOrigin, count: marks.length };
+  return { ...detail, clicked: window.clicked, origin: performance.timeOrigin };
 }
 """
 
@@ -148,7 +148,8 @@ def main() -> None:
         f"rested on it for {PAUSE} ms, in JupyterLab and Chromium with software "
         "rendering; the median and the 95th percentile over all layers, and the median of each stage in "
         "milliseconds. There and back: from the page to the kernel, and from there to the page. Layout: "
-        "panels, the place of the tiles, and the wait for the screen. Measured",
+        "panels and the place of the tiles. Painted is what is drawn on the canvas, which the browser "
+        "shows with its next frame. Measured",
         table(["", "clicks", "median", "p95", *STAGES], rows),
     )
 

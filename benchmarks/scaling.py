@@ -3,8 +3,8 @@
     .venv/bin/python benchmarks/scaling.py [--far]
 
 One thing grows at a time: the image, the layers, the channels, the batch, the widgets. Of each size: the bare
-forward pass, a first look, one like it, and a frame of the layer in the middle, which is what a click waits
-for. `--far` goes on to images of 4096 pixels, which takes many minutes and some 12 GB.
+forward pass, a first look, one like it, and a frame of the largest layer, which is what a click
+waits for. `--far` goes on to images of 4096 pixels, which takes many minutes and some 12 GB.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from cnnvis import CNNVisWidget, Inspection, inspect
 
 ROUNDS = 5
 LONG = 4.0  # seconds of a bare pass after which one round has to do
-BARE, FIRST, AGAIN, FRAME = "bare forward", "first look", "look like it", "frame of a layer"
+BARE, FIRST, AGAIN, FRAME = "bare forward", "first look", "look like it", "frame, largest layer"
 
 
 def sides(far: bool) -> Iterable[tuple[int, nn.Module, Tensor]]:
@@ -94,7 +94,7 @@ def seconds(model: nn.Module, x: Tensor) -> tuple[dict[str, float], float]:
         long = took(lambda: model(x)) > LONG
         ways: dict[str, list[float]] = {BARE: [], FIRST: [], AGAIN: [], FRAME: []}
         last = inspect(model, x)
-        middle = last.layers[len(last.layers) // 2].name
+        largest = max(last.layers, key=lambda run: math.prod(run.output_shapes[0])).name
 
         def again() -> None:
             nonlocal last
@@ -104,7 +104,7 @@ def seconds(model: nn.Module, x: Tensor) -> tuple[dict[str, float], float]:
             BARE: lambda: model(x),
             FIRST: lambda: inspect(model, x),
             AGAIN: again,
-            FRAME: lambda: last.frame(middle),
+            FRAME: lambda: last.frame(largest),
         }
         for _ in range(1 if long else ROUNDS):
             for way, run in runs.items():
@@ -113,8 +113,10 @@ def seconds(model: nn.Module, x: Tensor) -> tuple[dict[str, float], float]:
 
 
 def slope(sizes: list[int], numbers: list[float]) -> float:
-    """The exponent of the power that the last two sizes lie on."""
-    return math.log(numbers[-1] / numbers[-2]) / math.log(sizes[-1] / sizes[-2])
+    """The exponent of the power that the last three sizes lie nearest to: below, fixed costs count."""
+    return statistics.linear_regression(
+        [math.log(each) for each in sizes[-3:]], [math.log(each) for each in numbers[-3:]]
+    ).slope
 
 
 def curve(title: str, far: bool) -> tuple[str, str]:
@@ -163,7 +165,7 @@ def main() -> None:
     write(
         "It scales as its work does",
         f"Medians of {ROUNDS} runs, one where a bare pass takes {LONG:.0f} s; the exponents are those "
-        "between the last two sizes, beside that of the bare pass. A frame is of at most 1 MiB, "
+        "of the last three sizes, beside that of the bare pass. A frame is of at most 1 MiB, "
         "whatever the layer. "
         f"{torch.get_num_threads()} threads. Measured",
         *parts,

@@ -10,12 +10,10 @@ const PATIENCE = 12;
 /** Milliseconds until a wait is shown: what comes sooner should not flicker, nor wait for a hint to be drawn. */
 const LATE = 150;
 
-/** A canvas that draws the store's scene, at most once per animation frame. */
+/** A canvas that draws the store's scene: a new frame when it comes, all else at most once per animation frame. */
 export function createCanvas(store: ViewerStore, signal: AbortSignal): HTMLCanvasElement {
   const canvas = document.createElement("canvas");
   canvas.className = "cnnvis-canvas";
-  canvas.dataset.state = "loading";
-  canvas.dataset.late = "";
   const context = canvas.getContext("2d");
   const painter = new Painter(schedule, PATIENCE);
   let palette: Palette | null = null;
@@ -24,6 +22,7 @@ export function createCanvas(store: ViewerStore, signal: AbortSignal): HTMLCanva
   let drawn: Frame | null = null;
   let begun = 0;
   let late: ReturnType<typeof setTimeout> | undefined;
+  wait("loading");
 
   function schedule(): void {
     if (scheduled === 0 && !signal.aborted) scheduled = requestAnimationFrame(paint);
@@ -104,7 +103,7 @@ export function createCanvas(store: ViewerStore, signal: AbortSignal): HTMLCanva
     },
     { once: true },
   );
-  /** What is new is drawn at once, and not when the screen is next drawn: then it is there by then. */
+  /** A new frame is drawn at once, so that it is there when the screen is next drawn. */
   function changed(): void {
     const { scene } = store.state;
     if (scene === null || scene.frame === drawn) schedule();

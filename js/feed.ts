@@ -15,6 +15,8 @@ const PATIENCE = 4000;
 const GRACE = 1000;
 /** Milliseconds that a pointer rests on a layer until its frame is fetched ahead of the click. */
 const REST = 40;
+/** How many times as long as it takes to fetch a frame ahead the link is then left to what is asked for. */
+const SPARE = 4;
 
 /**
  * Carries what the source says into the store, and sees to it that the store's frame becomes the one wanted:
@@ -25,7 +27,7 @@ export function feed(store: ViewerStore, source: Source, signal: AbortSignal): v
   let waiting: ReturnType<typeof setTimeout> | undefined;
   let grace: ReturnType<typeof setTimeout> | undefined;
   let resting: ReturnType<typeof setTimeout> | undefined;
-  let isAhead = false;
+  let spare = 0;
   let fetching: AbortController | null = null;
   let asked = "";
   let { came } = store.state;
@@ -129,8 +131,7 @@ export function feed(store: ViewerStore, source: Source, signal: AbortSignal): v
       if (keyOf(whole) !== keyOf(frame) || mine.signal.aborted) return;
       clearTimeout(grace);
       cache.set(keyOf(whole), whole);
-      came = { ...came, decoded: performance.now() };
-      showIfNews(whole);
+      showFetched(whole);
     } catch {
       if (!mine.signal.aborted) showIfNews(frame);
     } finally {
@@ -143,19 +144,33 @@ export function feed(store: ViewerStore, source: Source, signal: AbortSignal): v
     const { ahead: layer, metadata, connection } = store.state;
     const key = wanted({ ...store.state, layer, call: 0 });
     const next = { ...store.state, layer };
-    if (isAhead || connection !== "ok" || cache.get(keyOf(key)) !== undefined || impossible(next) !== null)
+    const begun = performance.now();
+    if (
+      begun < spare ||
+      connection !== "ok" ||
+      cache.get(keyOf(key)) !== undefined ||
+      impossible(next) !== null
+    )
       return;
-    isAhead = true;
+    spare = begun + PATIENCE; // what a kernel that left was asked for never comes
     try {
       const frame = await source.ahead(key, signal);
       if (frame.generation !== metadata.generation) return;
       cache.set(keyOf(frame), frame);
-      if (store.state.status.kind === "loading") showIfNews(frame);
+      if (store.state.status.kind === "loading") showFetched(frame);
     } catch {
       // Then it is asked for when it is picked, and why it cannot be had is said there.
     } finally {
-      isAhead = false;
+      const now = performance.now();
+      spare = now + SPARE * (now - begun);
     }
+  }
+
+  /** Shows what came by a message, of which the kernel does not say what it spent. */
+  function showFetched(frame: Frame): void {
+    const now = performance.now();
+    came = { ...came, arrived: now, decoded: now, spent: NOTHING };
+    showIfNews(frame);
   }
 
   function showIfNews(frame: Frame): void {

@@ -7,7 +7,7 @@ export interface Times {
   readonly arrived: number;
   readonly decoded: number;
   readonly spent: Spent;
-  /** The first time that it was drawn began: panels and layout come before, and the wait for the screen. */
+  /** The first time that it was drawn began; panels and layout come before. */
   readonly begun: number;
   readonly colored: number;
   readonly painted: number;

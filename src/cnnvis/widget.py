@@ -107,7 +107,7 @@ class CNNVisWidget(ViewState, anywidget.AnyWidget):
         view_state: All of these as one dict, to come back to.
         progress: While a look runs: how much of it is done, from 0 to 1; else -1.
         timing: Whether the view says what time each stage took, from what was asked for to what is
-            painted.
+            painted. Of work on a GPU the stages say when it was handed on, not when it was done.
         spent: The kernel's part of that, of the frame shown: when it began and when the frame was
             handed on (`started` and `sent`, milliseconds since 1970), and `stages`, milliseconds by
             name; empty without `timing`.

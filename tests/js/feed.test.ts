@@ -1,13 +1,9 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { feed } from "../../js/feed.js";
-import { liveSource } from "../../js/source.js";
 import { stagesOf } from "../../js/stages.js";
-import { viewerStore } from "../../js/state.js";
 import type { Spent } from "../../js/wire.js";
 import { packFrame } from "./frames.js";
-import { FakeModel, traits } from "./model.js";
+import { asView, fed, traits } from "./model.js";
 
-const asView = (bytes: Uint8Array) => new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 const frameOf = (layer: string, generation = 1) =>
   packFrame({
     layer,
@@ -17,15 +13,7 @@ const frameOf = (layer: string, generation = 1) =>
     bounds: [0, 1],
   });
 
-function open() {
-  const model = new FakeModel(traits(["a", "b", "c"], { frame: asView(frameOf("a")) }));
-  const source = liveSource(model.asModel());
-  const store = viewerStore(source.read());
-  const view = new AbortController();
-  source.onChange((patch) => store.set(patch), view.signal);
-  feed(store, source, view.signal);
-  return { model, source, store, view };
-}
+const open = () => fed(traits(["a", "b", "c"], { frame: asView(frameOf("a")) }));
 
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
@@ -63,6 +51,27 @@ describe("a layer that the pointer rests on", () => {
     expect(model.sent.map(({ layer }) => layer)).toEqual(["b"]);
   });
 
+  it("leaves a slow link to what is asked for, and is asked for again when an answer never came", async () => {
+    const { model, store } = open();
+    const rest = async (layer: string) => {
+      store.set({ ahead: layer });
+      await vi.advanceTimersByTimeAsync(100);
+    };
+    await rest("b");
+    await vi.advanceTimersByTimeAsync(1900);
+    model.emit("msg:custom", { id: model.sent[0].id, kind: "ahead" }, [asView(frameOf("b"))]);
+    await rest("c");
+    expect(model.sent).toHaveLength(1);
+    await vi.advanceTimersByTimeAsync(8000);
+    await rest("");
+    await rest("c");
+    expect(model.sent).toHaveLength(2);
+    await vi.advanceTimersByTimeAsync(5000);
+    await rest("");
+    await rest("c");
+    expect(model.sent).toHaveLength(3);
+  });
+
   it("is shown as soon as it is there when it was picked before", async () => {
     const { model, source, store } = open();
     store.set({ ahead: "b" });
@@ -83,6 +92,7 @@ describe("a layer that the pointer rests on", () => {
     await vi.advanceTimersByTimeAsync(0);
     source.choose({ layer: "b" });
     expect(store.state.status.kind).toBe("loading");
+    await vi.advanceTimersByTimeAsync(1000);
     store.set({ ahead: "c" });
     await vi.advanceTimersByTimeAsync(100);
     model.emit("msg:custom", { id: model.sent[1].id, kind: "ahead", error: "no" }, []);

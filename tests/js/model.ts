@@ -1,6 +1,9 @@
 /** A stand-in for the kernel's model, as anywidget hands it to the page. */
 import type { AnyModel } from "@anywidget/types";
+import { feed } from "../../js/feed.js";
 import { FEATURE_MAPS } from "../../js/frame.js";
+import { liveSource } from "../../js/source.js";
+import { viewerStore } from "../../js/state.js";
 
 type Listener = (...args: unknown[]) => void;
 
@@ -110,4 +113,17 @@ export function traits(names: string[], more: Record<string, unknown> = {}): Rec
     progress: -1,
     ...more,
   };
+}
+
+export const asView = (bytes: Uint8Array) => new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+
+/** A store that is fed by a kernel whose traits these are, without anything that draws it. */
+export function fed(values: Record<string, unknown>, live = true) {
+  const model = new FakeModel(values);
+  const source = liveSource(model.asModel(), live);
+  const store = viewerStore(source.read());
+  const view = new AbortController();
+  source.onChange((patch) => store.set(patch), view.signal);
+  feed(store, source, view.signal);
+  return { model, source, store, view };
 }

@@ -1,12 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { feed } from "../../js/feed.js";
 import { FEATURE_MAPS, FILTERS } from "../../js/frame.js";
-import { liveSource } from "../../js/source.js";
-import { viewerStore } from "../../js/state.js";
 import { packFrame } from "./frames.js";
-import { FakeModel, traits } from "./model.js";
+import { asView, fed, traits } from "./model.js";
 
-const asView = (bytes: Uint8Array) => new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 const whole = packFrame({
   layer: "a",
   shape: [2, 1, 2, 4],
@@ -20,14 +16,7 @@ const standIn = packFrame(
   },
 );
 
-function open(frame: Uint8Array, live: boolean) {
-  const model = new FakeModel(traits(["a", "b"], { frame: asView(frame) }));
-  const source = liveSource(model.asModel(), live);
-  const store = viewerStore(source.read());
-  const view = new AbortController();
-  feed(store, source, view.signal);
-  return { model, source, store, view };
-}
+const open = (frame: Uint8Array, live: boolean) => fed(traits(["a", "b"], { frame: asView(frame) }), live);
 
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
