@@ -186,8 +186,8 @@ def main() -> None:
     """Writes the tables."""
     write(
         "Light to carry",
-        f"Processor time in fresh processes, medians of {ROUNDS}; the ratio to `{BESIDE}` (or that with "
-        "torchvision, which CNNVisWidget needs) is the median of paired runs (quartiles). Then bytes, and "
+        f"Processor time in fresh processes, medians of {ROUNDS}; the ratio to `{BESIDE}` (and "
+        "torchvision, where it says so) is the median of paired runs (quartiles). Then bytes, and "
         "minified ones gzipped. Then what the codes of a report take by each code, one byte unpacked: "
         "entropy is that of each tile's codes by themselves, WebP and PNG are what browsers decode; the "
         "report gzips whole frames, and writes them in base64, which takes a third more. Measured",

@@ -166,7 +166,7 @@ def main() -> None:
         "It scales as its work does",
         f"Medians of {ROUNDS} runs, one where a bare pass takes {LONG:.0f} s; the exponents are those "
         "of the last three sizes, beside that of the bare pass. A frame is of at most 1 MiB, "
-        "whatever the layer. "
+        "whatever the layer; where the memory budget ends its codes are what was kept, and are only packed. "
         f"{torch.get_num_threads()} threads. Measured",
         *parts,
         widgets(),
