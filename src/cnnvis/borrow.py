@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import random
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -47,10 +47,11 @@ class Borrowed:
         self._modules = list(modules)
         self._training = [module for _, module in self._modules if _flag(module)]
         self._buffers = [
-            (f"{name}.{key}" if name else key, module, key, buffer, _version(buffer), _copy(buffer))
+            (f"{name}.{key}" if name else key, module, key, buffer, _version(buffer))
             for name, module in self._modules
             for key, buffer in _buffers(module).items()
         ]
+        self._copies = _Copies([buffer for _, _, _, buffer, _ in self._buffers])
         self._devices = sorted(self._gpus()) if _has_gpus() else []
         self._random = (
             torch.get_rng_state(),
@@ -100,11 +101,11 @@ class Borrowed:
         for module in self._training:
             module.training = True
         self.replaced.clear()
-        for name, module, own, buffer, version, copy in self._buffers:
-            if _buffers(module).get(own) is not buffer:
+        for index, (name, module, own, buffer, version) in enumerate(self._buffers):
+            if not _is_held(module, own, buffer):
                 self.replaced.append(name)
             written = version is not None and _version(buffer) != version
-            if copy is not None and (written or not self.finished):
+            if (written or not self.finished) and (copy := self._copies.of(index)) is not None:
                 if buffer.shape == copy.shape:
                     buffer.data.copy_(copy)
                 else:  # an observer's, which grows with what it has seen
@@ -172,9 +173,56 @@ def _buffers(module: nn.Module) -> dict[str, Tensor]:
     return {key: buffer for key, buffer in buffers.items() if isinstance(buffer, Tensor)}
 
 
+def _is_held(module: nn.Module, key: str, buffer: Tensor) -> bool:
+    """Whether a buffer of the module is still that tensor."""
+    own = module.__dict__.get("_buffers")
+    if own is None or isinstance(module, torch.jit.ScriptModule):
+        own = _buffers(module)
+    return own.get(key) is buffer
+
+
 def _version(buffer: Tensor) -> int | None:
     # tensors made in inference mode count no versions; nothing can write into them but there
     return None if buffer.is_inference() else buffer._version
+
+
+class _Copies:
+    """The values of buffers; those of one kind in one piece, as most are of a few numbers.
+
+    Args:
+        buffers: They are only read.
+    """
+
+    def __init__(self, buffers: Sequence[Tensor]) -> None:
+        kinds: dict[tuple[torch.dtype, torch.device], list[int]] = {}
+        self._alone: dict[int, Tensor | None] = {}
+        self._places: dict[int, tuple[Tensor, int, torch.Size]] = {}  # piece, offset, shape
+        for index, buffer in enumerate(buffers):
+            plain = type(buffer) is Tensor and buffer.layout == torch.strided
+            if plain and not (buffer.is_meta or buffer.is_quantized):
+                kinds.setdefault((buffer.dtype, buffer.device), []).append(index)
+            else:
+                self._alone[index] = _copy(buffer)
+        for kind in kinds.values():
+            try:
+                flat = [
+                    buffers[i] if buffers[i].ndim == 1 else buffers[i].reshape(-1) for i in kind
+                ]
+                piece = torch.cat(flat).detach()
+            except Exception:  # one of them has no values, or there is no room for all
+                self._alone.update({index: _copy(buffers[index]) for index in kind})
+                continue
+            offset = 0
+            for index in kind:
+                self._places[index] = piece, offset, buffers[index].shape
+                offset += buffers[index].numel()
+
+    def of(self, index: int) -> Tensor | None:
+        """The values of one of them; None where they could not be had."""
+        if index not in self._places:
+            return self._alone[index]
+        piece, offset, shape = self._places[index]
+        return piece[offset : offset + shape.numel()].view(shape)
 
 
 def _copy(buffer: Tensor) -> Tensor | None:

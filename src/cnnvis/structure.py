@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import functools
 import types
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import Enum
+from itertools import chain
 from operator import is_
 from typing import Any
 
@@ -48,15 +49,24 @@ class Structure:
             self._is_known = True
         except _Unknown:
             self._is_known = False
+        self._lasting = [own.module for own in self._own if own.is_lasting]
+        self._changing = [own for own in self._own if not own.is_lasting]
+        self._objects = _Objects(self._lasting)
 
     def holds(self) -> bool:
         """Whether the model is still built so."""
         if not self._is_known or self._around != _around():
             return False
         try:
-            return all(own.holds() for own in self._own)
+            if self._objects.hold():
+                return all(own.is_alike() for own in self._changing)
+            if not all(own.is_alike() for own in self._own):
+                return False
         except _Unknown:
             return False
+        # alike, and made of other objects, which are told faster the next time
+        self._objects = _Objects(self._lasting)
+        return True
 
 
 def form_of(inputs: Any) -> Any:
@@ -74,7 +84,7 @@ class _Unknown(Exception):
 class _Own:
     """What one module has of its own."""
 
-    __slots__ = ("count", "empty", "fixed", "forward", "kind", "module", "other", "very")
+    __slots__ = ("count", "empty", "fixed", "forward", "is_lasting", "kind", "module", "other")
 
     def __init__(self, module: nn.Module) -> None:
         if isinstance(module, torch.jit.ScriptModule):
@@ -94,70 +104,85 @@ class _Own:
                 self.fixed.append((name, value))
             else:
                 self.other.append((name, _plain(value)))
-        self.very = _Very.of(own)
+        self.is_lasting = _is_lasting(own)
 
-    def holds(self) -> bool:
+    def is_alike(self) -> bool:
+        """Whether it has the same still, be it by other objects."""
         now = vars(self.module)
-        if type(self.module) is not self.kind or self.kind.forward is not self.forward:
-            return False
-        return (self.very is not None and self.very.holds(now)) or self._is_alike(now)
-
-    def _is_alike(self, now: dict[str, Any]) -> bool:
         return (
-            len(now) == self.count
+            type(self.module) is self.kind
+            and self.kind.forward is self.forward
+            and len(now) == self.count
             and not any(now.get(name, True) for name in self.empty)
             and all(_is_same(now.get(name, _Own), value) for name, value in self.fixed)
             and all(_plain(now.get(name, _Own)) == value for name, value in self.other)
         )
 
 
-class _Very:
-    """The very objects that a module has, which is told much faster than that they are alike."""
+class _Objects:
+    """The very objects that modules have, which is told much faster than that they are alike.
 
-    __slots__ = ("empty", "names", "parts", "tensors", "values")
+    All modules at once, in a few long lists: most of the time of a small model's look would else go by
+    in asking one module after another.
 
-    def __init__(self, own: dict[str, Any]) -> None:
-        self.names, self.values = list(own), list(own.values())
-        self.empty = [each for each in self.values if isinstance(each, dict | set) and not each]
-        self.parts = [
-            (each, list(each), list(each.values()))
-            for each in self.values
-            if isinstance(each, dict) and each
-        ]
-        held = [value for _, _, values in self.parts for value in values]
-        self.tensors = [
-            (each, each.dtype, each.device, each.shape, each.stride(), type(each))
-            for each in (*self.values, *held)
-            if isinstance(each, Tensor)
-        ]
+    Args:
+        modules: Such that `_is_lasting`.
+    """
 
-    @staticmethod
-    def of(own: dict[str, Any]) -> _Very | None:
-        """None where something in it may change and be the same object all the same."""
-        parts = [each for each in own.values() if isinstance(each, dict)]
-        rest = [each for each in own.values() if not isinstance(each, dict)]
-        rest += [value for part in parts for value in part.values()]
-        lasting = all(isinstance(each, (Tensor, nn.Module)) or _lasts(each) for each in rest)
-        return _Very(own) if lasting else None
+    def __init__(self, modules: Sequence[nn.Module]) -> None:
+        self._modules = modules
+        self._kinds: list[type[nn.Module]] = [type(module) for module in modules]
+        self._forwards = {kind: kind.forward for kind in self._kinds}
+        own = list(map(vars, modules))
+        self._own = _Entries(own)
+        values = self._own.values
+        self._empty = [each for each in values if isinstance(each, dict | set) and not each]
+        self._parts = [each for each in values if isinstance(each, dict) and each]
+        self._held = _Entries(self._parts)
+        # each once: what two modules share, or one has by two names
+        held = {id(v): v for v in (*values, *self._held.values) if isinstance(v, Tensor)}
+        self._tensors = list(held.values())
+        self._forms = list(map(_form, self._tensors))
 
-    def holds(self, now: dict[str, Any]) -> bool:
+    def hold(self) -> bool:
+        """Whether the modules have these very objects still, and the tensors their forms."""
         return (
-            list(now) == self.names
-            and all(map(is_, now.values(), self.values))
-            and not any(self.empty)
-            and all(
-                list(part) == names and all(map(is_, part.values(), values))
-                for part, names, values in self.parts
-            )
-            and all(
-                tensor.shape == shape
-                and tensor.stride() == stride
-                and tensor.dtype is dtype
-                and tensor.device == device
-                and type(tensor) is kind
-                for tensor, dtype, device, shape, stride, kind in self.tensors
-            )
+            [type(module) for module in self._modules] == self._kinds
+            and all(kind.forward is forward for kind, forward in self._forwards.items())
+            and self._own.are(list(map(vars, self._modules)))
+            and not any(self._empty)
+            and self._held.are(self._parts)
+            and list(map(_form, self._tensors)) == self._forms
         )
+
+
+class _Entries:
+    """The keys and the very values of some dicts."""
+
+    def __init__(self, dicts: Sequence[dict[str, Any]]) -> None:
+        self._lengths = list(map(len, dicts))
+        self._keys = list(chain.from_iterable(dicts))
+        self.values = list(chain.from_iterable(each.values() for each in dicts))
+
+    def are(self, dicts: Sequence[dict[str, Any]]) -> bool:
+        """Whether these dicts have the same, in the same order."""
+        return (
+            list(map(len, dicts)) == self._lengths
+            and list(chain.from_iterable(dicts)) == self._keys
+            and all(map(is_, chain.from_iterable(map(dict.values, dicts)), self.values))
+        )
+
+
+def _form(tensor: Tensor) -> tuple[Any, ...]:
+    return type(tensor), tensor.dtype, tensor.device, tensor.shape, tensor.stride()
+
+
+def _is_lasting(own: dict[str, Any]) -> bool:
+    """Whether nothing that a module has can change and be the same object all the same."""
+    parts = [each for each in own.values() if isinstance(each, dict)]
+    rest = [each for each in own.values() if not isinstance(each, dict)]
+    rest += [value for part in parts for value in part.values()]
+    return all(isinstance(each, (Tensor, nn.Module)) or _lasts(each) for each in rest)
 
 
 def _lasts(value: Any) -> bool:
