@@ -16,6 +16,7 @@ interface Seen {
  */
 export interface Embedded {
   readonly metadata: unknown;
+  readonly notes: unknown;
   readonly thumbnails: string;
   readonly images: Record<string, Seen>;
   readonly state: Record<string, unknown>;
@@ -23,8 +24,8 @@ export interface Embedded {
 }
 
 /** A source that has all it will ever have: a report, frozen from one look at a model. */
-export function embeddedSource({ metadata, thumbnails, images, state, frames }: Embedded): Source {
-  const values: Record<string, unknown> = { ...state, metadata, thumbnails, problem: "" };
+export function embeddedSource({ metadata, notes, thumbnails, images, state, frames }: Embedded): Source {
+  const values: Record<string, unknown> = { ...state, metadata, notes, thumbnails, problem: "" };
 
   /** What the model saw and said of an image becomes what is shown. */
   function show(image: number): Partial<Synced> {

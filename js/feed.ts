@@ -64,7 +64,7 @@ export function feed(store: ViewerStore, source: Source, signal: AbortSignal): v
   source.onFrame((arrival) => {
     const { state } = store;
     if ("frame" in arrival) {
-      if (arrival.frame.generation < state.metadata.generation) return;
+      if (arrival.frame.generation < state.generation) return;
       came = { ...came, arrived: arrival.arrived, decoded: performance.now(), spent: arrival.spent };
       const { frame } = arrival;
       const known = cache.get(keyOf(frame));
@@ -78,7 +78,7 @@ export function feed(store: ViewerStore, source: Source, signal: AbortSignal): v
     }
   }, signal);
   store.on(
-    ["metadata", "layer", "view", "call", "batchIndex"],
+    ["metadata", "generation", "layer", "view", "call", "batchIndex"],
     () => {
       // Another call or image of filters is the same frame: nothing to show anew.
       const key = keyOf(wanted(store.state));
@@ -141,7 +141,7 @@ export function feed(store: ViewerStore, source: Source, signal: AbortSignal): v
 
   /** Fetches the frame of the layer under the pointer, one at a time: a click on it then shows it at once. */
   async function fetchAhead(): Promise<void> {
-    const { ahead: layer, metadata, connection } = store.state;
+    const { ahead: layer, generation, connection } = store.state;
     const key = wanted({ ...store.state, layer, call: 0 });
     const next = { ...store.state, layer };
     const begun = performance.now();
@@ -155,7 +155,7 @@ export function feed(store: ViewerStore, source: Source, signal: AbortSignal): v
     spare = begun + PATIENCE; // what a kernel that left was asked for never comes
     try {
       const frame = await source.ahead(key, signal);
-      if (frame.generation !== metadata.generation) return;
+      if (frame.generation !== generation) return;
       cache.set(keyOf(frame), frame);
       if (store.state.status.kind === "loading") showFetched(frame);
     } catch {
@@ -183,13 +183,13 @@ export function feed(store: ViewerStore, source: Source, signal: AbortSignal): v
 
 /** Why no frame can come for what is wanted; null when one can. */
 function impossible(state: Readonly<State>): State["status"] | null {
-  const { metadata, view } = state;
+  const { metadata, notes, view } = state;
   if (metadata.mismatch) return { kind: "error", text: metadata.mismatch };
   if (metadata.layers.length === 0) return null;
   const layer = currentLayer(state);
   if (layer === null) return { kind: "empty", text: `There is no layer “${state.layer}”.` };
   if (view === FEATURE_MAPS && !layer.ran) {
-    const why = ranked(metadata.notesOf.get(layer.name) ?? []).find(({ kind }) => WHY_NOT.has(kind));
+    const why = ranked(notes.get(layer.name) ?? []).find(({ kind }) => WHY_NOT.has(kind));
     return {
       kind: "empty",
       text: `${why?.text ?? "It did not run for this input."} There are no feature maps.`,

@@ -71,7 +71,7 @@ export function followHistory(store: ViewerStore, source: Source, signal: AbortS
     if (trail === null || there === null) return;
     // First the trail: so that what follows is no new visit.
     const { channels, pinned, place } = there;
-    const key = keyOf({ ...there.key, generation: store.state.metadata.generation });
+    const key = keyOf({ ...there.key, generation: store.state.generation });
     store.set({ trail, arriving: place === null ? null : { place, key } });
     const { layer, view, call, image } = there.key;
     source.choose({ layer, view, call, batchIndex: image, channels, pinned, place: null });

@@ -128,8 +128,8 @@ export function currentLayer({ metadata, layer }: Readonly<State>): Layer | null
 }
 
 /** The frame that the shared state asks for. */
-export function wanted({ metadata, layer, view, call, batchIndex }: Readonly<Synced>): FrameKey {
-  return { generation: metadata.generation, layer, view, call, image: batchIndex };
+export function wanted({ generation, layer, view, call, batchIndex }: Readonly<Synced>): FrameKey {
+  return { generation, layer, view, call, image: batchIndex };
 }
 
 export function isWanted(frame: Frame, state: Readonly<State>): boolean {

@@ -50,6 +50,7 @@ export function mountViewer({ root, store, source, signal, fill = false }: Viewe
       "frame",
       "viewport",
       "metadata",
+      "generation",
       "slice",
       "arriving",
       "sort",

@@ -86,28 +86,29 @@ export interface Note {
   readonly text: string;
 }
 
-/** What the model said of one image of the batch. */
+/** What was done to one image of the batch, and what the model said of it. */
 export interface Seen {
   readonly image: number;
+  /** What was done to it before, a sentence. */
+  readonly preprocessing: string;
   readonly predictions: readonly { readonly label: string; readonly probability: number }[];
 }
 
+/** What there is to say, by the layer that it is about. */
+export type Notes = ReadonlyMap<string | null, readonly Note[]>;
+
+/** What is the same for all images of one form. */
 export interface Metadata {
   /** Why this page cannot show what the kernel sent; empty when it can. */
   readonly mismatch: string;
   readonly version: string;
-  readonly generation: number;
   readonly model: string;
   readonly layers: readonly Layer[];
   readonly input: {
     readonly shape: readonly number[];
-    readonly preprocessing: string;
     /** How many there are in the batch. */
     readonly images: number;
   };
-  readonly notes: readonly Note[];
-  /** The same notes by the layer that they are about. */
-  readonly notesOf: ReadonlyMap<string | null, readonly Note[]>;
 }
 
 /** Where a view was moved to: CSS pixels per cell, the cell in its middle, and tiles in a row; 0: it shows all. */
@@ -123,6 +124,10 @@ export interface Place {
 /** What Python and the page share. */
 export interface Synced {
   readonly metadata: Metadata;
+  /** Counts the looks, as frames do: one of an older look is of other values. */
+  readonly generation: number;
+  /** As the seen, the picture and the overview, of the look before until the kernel had the time for it. */
+  readonly notes: Notes;
   /** The mean map of each layer: tile i is of layer i, by `channels`; null where there is none. */
   readonly overview: Frame | null;
   readonly seen: Seen;
@@ -199,6 +204,8 @@ export type Choice = Partial<
 
 const READERS: { readonly [Name in keyof Synced]: (value: unknown) => Synced[Name] } = {
   metadata: readMetadata,
+  generation: index,
+  notes: readNotes,
   overview: readOverview,
   seen: readSeen,
   picture: readPicture,
@@ -301,23 +308,18 @@ function readMetadata(value: unknown): Metadata {
   const it = record(value);
   const input = record(it.input);
   const known = it.protocol === undefined || String(it.protocol) === PROTOCOL;
-  const notes = list(it.notes).map(readNote);
   return {
     mismatch: known
       ? ""
       : `The kernel speaks protocol ${text(it.protocol)} and this page protocol ${PROTOCOL}. ` +
         "Restart the kernel and reload the page, so that both come from the same version of cnnvis.",
     version: text(it.version),
-    generation: number(it.generation, 0),
     model: text(it.model),
     layers: known ? list(it.layers).map(readLayer) : [],
     input: {
       shape: numbers(input.shape),
-      preprocessing: text(input.preprocessing),
       images: Math.max(index(input.images), 1),
     },
-    notes,
-    notesOf: byLayer(notes),
   };
 }
 
@@ -337,9 +339,9 @@ function readNote(value: unknown): Note {
   return { layer: typeof layer === "string" ? layer : null, kind: text(kind), text: text(sentence) };
 }
 
-function byLayer(notes: readonly Note[]): Map<string | null, Note[]> {
+function readNotes(value: unknown): Notes {
   const sorted = new Map<string | null, Note[]>();
-  for (const note of notes) {
+  for (const note of list(value).map(readNote)) {
     const known = sorted.get(note.layer);
     if (known === undefined) sorted.set(note.layer, [note]);
     else known.push(note);
@@ -348,9 +350,10 @@ function byLayer(notes: readonly Note[]): Map<string | null, Note[]> {
 }
 
 function readSeen(value: unknown): Seen {
-  const { image, predictions } = record(value);
+  const { image, preprocessing, predictions } = record(value);
   return {
     image: index(image),
+    preprocessing: text(preprocessing),
     predictions: list(predictions).map((entry) => {
       const { index, label, probability } = record(entry);
       return { label: text(label) || text(index), probability: number(probability, 0) };

@@ -26,7 +26,7 @@ export function inputPanel(store: ViewerStore, source: Source, signal: AbortSign
   body.append(thumbnailsPanel(store, source, signal), answer, preprocessing, remarks);
 
   function show(): void {
-    const { metadata, picture: url, seen: said, batchIndex } = store.state;
+    const { metadata, notes, picture: url, seen: said, batchIndex } = store.state;
     picture.hidden = seen.hidden = url === "";
     if (url === "") image.removeAttribute("src");
     else if (image.getAttribute("src") !== url) image.src = url;
@@ -35,7 +35,7 @@ export function inputPanel(store: ViewerStore, source: Source, signal: AbortSign
     setText(shape, times(metadata.input.shape));
     // Until the kernel has answered, these are of the image before.
     answer.classList.toggle("cnnvis-stale", said.image !== batchIndex);
-    setText(preprocessing, metadata.input.preprocessing);
+    setText(preprocessing, said.preprocessing);
     predictions.hidden = said.predictions.length === 0;
     predictions.replaceChildren(
       ...said.predictions.slice(0, 5).map(({ label, probability }) => {
@@ -48,8 +48,7 @@ export function inputPanel(store: ViewerStore, source: Source, signal: AbortSign
     );
     answer.hidden = picture.hidden && predictions.hidden;
     // The sentence on the preprocessing stands above them.
-    const { preprocessing: sentence } = metadata.input;
-    const more = ranked(metadata.notesOf.get(null) ?? []).filter(({ text }) => text !== sentence);
+    const more = ranked(notes.get(null) ?? []).filter(({ text }) => text !== said.preprocessing);
     remarks.replaceChildren(...more.map((note) => noteItem(note, null)));
     remarks.hidden = more.length === 0;
     panel.hidden = url === "" && metadata.input.shape.length === 0 && more.length === 0;
@@ -81,7 +80,7 @@ export function inputPanel(store: ViewerStore, source: Source, signal: AbortSign
     setText(seen, `sees ${about}rows ${top}–${bottom}, columns ${left}–${right} of ${height}×${width}`);
   }
 
-  store.on(["metadata", "picture", "seen", "batchIndex"], show, signal);
+  store.on(["metadata", "notes", "picture", "seen", "batchIndex"], show, signal);
   store.on(["hover", "scene", "layer", "call", "view", "metadata"], showSeen, signal);
   show();
   showSeen();

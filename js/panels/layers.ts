@@ -70,9 +70,7 @@ export function layersPanel(store: ViewerStore, source: Source, signal: AbortSig
 
   function picture(index: number, node: HTMLElement): void {
     const place = node.querySelector<HTMLElement>(".cnnvis-preview");
-    const { overview, metadata } = store.state;
-    const fresh = overview?.generation === metadata.generation ? overview : null;
-    if (place !== null) paint(place, fresh, tiles.get(layerOf(index)));
+    if (place !== null) paint(place, store.state.overview, tiles.get(layerOf(index)));
   }
 
   function redress(): void {
@@ -93,11 +91,10 @@ export function layersPanel(store: ViewerStore, source: Source, signal: AbortSig
   }
 
   function read(): void {
-    if (store.state.metadata.layers === layers) return;
     const first = layers.length === 0;
-    const { metadata } = store.state;
+    const { metadata, notes } = store.state;
     layers = metadata.layers;
-    badges = layers.map((layer) => badgesOf(metadata.notesOf.get(layer.name) ?? [], layer));
+    badges = layers.map((layer) => badgesOf(notes.get(layer.name) ?? [], layer));
     texts = layers.map((layer, index) => findable(layer, badges[index]));
     showKinds();
     if (!kinds.has(picked)) picked = ALL;
@@ -235,7 +232,7 @@ export function layersPanel(store: ViewerStore, source: Source, signal: AbortSig
     },
     signal,
   );
-  store.on(["metadata"], read, signal);
+  store.on(["metadata", "notes"], read, signal);
   store.on(["layer"], mark, signal);
   store.on(
     ["overview", "metadata"],

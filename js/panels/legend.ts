@@ -85,6 +85,7 @@ export function legendPanel(store: ViewerStore, signal: AbortSignal): HTMLElemen
       "call",
       "batchIndex",
       "metadata",
+      "generation",
     ],
     show,
     signal,

@@ -10,12 +10,12 @@ export function notesPanel(store: ViewerStore, signal: AbortSignal): HTMLDetails
   const list = element("ul", { class: "cnnvis-notes" });
   body.append(list);
   const show = () => {
-    const { metadata, layer } = store.state;
-    const own = ranked(metadata.notesOf.get(layer) ?? []);
+    const { notes, layer } = store.state;
+    const own = ranked(notes.get(layer) ?? []);
     list.replaceChildren(...own.map((note) => noteItem(note, currentLayer(store.state))));
     panel.hidden = own.length === 0;
   };
-  store.on(["metadata", "layer"], show, signal);
+  store.on(["metadata", "notes", "layer"], show, signal);
   show();
   return panel;
 }

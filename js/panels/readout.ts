@@ -21,7 +21,19 @@ export function readoutPanel(store: ViewerStore, signal: AbortSignal): HTMLEleme
   }
 
   store.on(
-    ["scene", "hover", "details", "exact", "channels", "layer", "view", "call", "batchIndex", "metadata"],
+    [
+      "scene",
+      "hover",
+      "details",
+      "exact",
+      "channels",
+      "layer",
+      "view",
+      "call",
+      "batchIndex",
+      "metadata",
+      "generation",
+    ],
     show,
     signal,
   );

@@ -71,11 +71,11 @@ export function toolbarPanel(
   const images = createStepper("image", (batchIndex) => source.choose({ batchIndex }), signal);
 
   function showLayer(): void {
-    const { metadata, layer: wanted } = store.state;
+    const { notes, layer: wanted } = store.state;
     const layer = currentLayer(store.state);
     setText(name, wanted);
     name.title = wanted;
-    badges.replaceChildren(...badgeElements(badgesOf(metadata.notesOf.get(wanted) ?? [], layer), ROOM));
+    badges.replaceChildren(...badgeElements(badgesOf(notes.get(wanted) ?? [], layer), ROOM));
     showFacts();
   }
 
@@ -146,7 +146,7 @@ export function toolbarPanel(
     averaged.style.visibility = detailed ? "hidden" : "";
   }
 
-  store.on(["metadata", "layer"], showLayer, signal);
+  store.on(["metadata", "notes", "layer"], showLayer, signal);
   store.on(["call"], showFacts, signal);
   store.on(["metadata", "layer", "view", "call", "batchIndex", "picture"], showSteppers, signal);
   store.on(
@@ -155,7 +155,7 @@ export function toolbarPanel(
     signal,
   );
   store.on(
-    ["frame", "layer", "view", "call", "batchIndex", "metadata", "hover", "details", "scene"],
+    ["frame", "layer", "view", "call", "batchIndex", "metadata", "generation", "hover", "details", "scene"],
     showFrame,
     signal,
   );

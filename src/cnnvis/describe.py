@@ -24,43 +24,44 @@ THUMBNAIL_SIDE = 72
 MOST_THUMBNAILS = 64
 
 
-def describe(
-    inspection: Inspection, generation: int = 0, layers: list[Any] | None = None
-) -> dict[str, Any]:
-    """Names, shapes and notes: what `js/wire.ts` reads. Plain JSON, no NaN, no lone surrogate.
+def describe(inspection: Inspection) -> dict[str, Any]:
+    """Names and shapes: what `js/wire.ts` reads. Plain JSON, no NaN, no lone surrogate.
 
-    Args:
-        inspection: What is shown.
-        generation: Counts the looks, as in the frames' metadata.
-        layers: As an earlier look that this one repeats had them described; None: described anew.
+    It is the same for all looks of which one repeats the other.
     """
     shapes = inspection.input_shapes
     described: dict[str, Any] = _json(
         {
             "protocol": PROTOCOL,
             "version": __version__,
-            "generation": generation,
             "model": type(inspection.model).__name__,
-            "layers": [] if layers is not None else [_layer(run) for run in inspection.layers],
+            "layers": [_layer(run) for run in inspection.layers],
             "input": {
                 "shape": shapes[0] if shapes else [],
-                "preprocessing": inspection.preprocessing,
                 "images": image_count(inspection),
             },
-            "notes": [
-                {"layer": note.layer, "kind": note.kind, "text": note.text}
-                for note in inspection.notes
-            ],
         }
     )
-    return described if layers is None else {**described, "layers": layers}
+    return described
+
+
+def remarks(inspection: Inspection) -> list[dict[str, Any]]:
+    """The notes of a look as plain JSON. Looks through all values, when it is first asked for."""
+    told: list[dict[str, Any]] = _json(
+        [{"layer": note.layer, "kind": note.kind, "text": note.text} for note in inspection.notes]
+    )
+    return told
 
 
 def seen(inspection: Inspection, image: int = 0) -> dict[str, Any]:
-    """What the model said of one image of the batch, as plain JSON; the image is named in it."""
+    """What was done to one image of the batch and what the model said of it, as plain JSON.
+
+    The image is named in it.
+    """
     told: dict[str, Any] = _json(
         {
             "image": image,
+            "preprocessing": inspection.preprocessing,
             "predictions": [
                 {"index": p.index, "label": p.label, "probability": p.probability}
                 for p in inspection.predictions(image=image)

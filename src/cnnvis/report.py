@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from cnnvis import bundle, files
-from cnnvis.describe import describe, image_count, picture, seen, thumbnails
+from cnnvis.describe import describe, image_count, picture, remarks, seen, thumbnails
 from cnnvis.frame import FEATURE_MAPS, FILTERS, VIEWS, clean
 from cnnvis.inspection import Inspection
 from cnnvis.overview import overview
@@ -159,6 +159,7 @@ def to_html(
     opening["batch_index"] = shown[0]
     content = {
         "metadata": describe(inspection),
+        "notes": remarks(inspection),
         "thumbnails": _url("jpeg", thumbnails(inspection)) if image and len(shown) > 1 else "",
         "state": opening,
     }

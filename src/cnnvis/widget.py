@@ -22,9 +22,10 @@ import traitlets
 from cnnvis import bundle, fallback, files
 from cnnvis.answers import answer
 from cnnvis.choice import LayerChoice, unknown_layer
-from cnnvis.describe import describe, image_count, picture, seen, thumbnails
+from cnnvis.describe import describe, image_count, picture, remarks, seen, thumbnails
 from cnnvis.frame import FEATURE_MAPS, clean
 from cnnvis.inspection import DEFAULT_MEMORY_MB, Inspection, inspect
+from cnnvis.later import later
 from cnnvis.overview import overview
 from cnnvis.progress import paced, said_in_a_line
 from cnnvis.report import framed
@@ -43,14 +44,17 @@ THEMES = ("auto", "light", "dark")
 _FROM_PAGE = {*VIEW_STATE, "height", "timing"}
 # what a new look changes, in the order in which it is taken back: channels and call are a layer's
 _OF_A_LOOK = (
-    "layer", "channels", "pinned", "call", "batch_index", "metadata", "seen", "picture", "thumbnails",
-    "overview", "frame", "problem",
+    "layer", "channels", "pinned", "call", "batch_index", "metadata", "generation", "seen", "picture",
+    "thumbnails", "overview", "notes", "frame", "problem",
 )  # fmt: skip
 
 _IDLE = -1.0
 
 _PREVIEW_WIDTH = 420
 _STATIC_MB = 2.0
+
+_PATIENCE = 0.5
+"""Seconds that what surrounds the frame may be behind it, in a cell that looks again and again."""
 
 _STORED = 1_950_000
 """Bytes of JSON that the state of one widget and its small picture may weigh in a notebook's file."""
@@ -122,6 +126,8 @@ class CNNVisWidget(ViewState, anywidget.AnyWidget):
     _css = traitlets.Unicode().tag(sync=True)
 
     metadata = traitlets.Dict().tag(sync=True)
+    generation = traitlets.Int(0).tag(sync=True)
+    notes: traitlets.List[Any] = traitlets.List().tag(sync=True)
     seen = traitlets.Dict().tag(sync=True)
     picture = traitlets.Bytes().tag(sync=True)
     thumbnails = traitlets.Bytes().tag(sync=True)
@@ -153,7 +159,8 @@ class CNNVisWidget(ViewState, anywidget.AnyWidget):
     ) -> None:
         self._is_static = static
         self._lock = threading.RLock()  # messages can come on another thread while a cell runs
-        self._generation = 0
+        self._behind: float | None = None  # since when what surrounds the frame is of another look
+        self._told: Inspection | None = None  # the look that the notes are of
         self._shown: tuple[Any, ...] | None = None  # what the frame is of; None: there is none
         self._weighed: tuple[Any, int] = (None, 0)  # the metadata, and its bytes as JSON
         self._image, self._model_inputs = image, inputs
@@ -335,7 +342,7 @@ class CNNVisWidget(ViewState, anywidget.AnyWidget):
     def close(self) -> None:
         """Takes the view away and lets go of the model and all that was captured."""
         with self._lock:
-            self._inspection = None
+            self._inspection = self._told = None
             self._image = self._model_inputs = None
             layout = self.layout
             super().close()
@@ -363,6 +370,8 @@ class CNNVisWidget(ViewState, anywidget.AnyWidget):
         `ipywidgets.embed` leaves them out, its name of the view included: anywidget's page has no
         defaults of its own and would show nothing.
         """
+        if key is None:  # to be stored
+            self._catch_up()
         state: dict[str, Any] = super().get_state(key)
         return state
 
@@ -442,9 +451,11 @@ class CNNVisWidget(ViewState, anywidget.AnyWidget):
 
     @traitlets.observe("batch_index")
     def _other_image(self, change: Any) -> None:
+        if self.generation == 0:  # the widget is being made
+            return
         with self.hold_sync():
-            self._tell()
             self._show()
+            self._follow()
 
     def _name(self) -> str:
         """The shown layer's name in the model; on the wire it is cleaned."""
@@ -463,14 +474,14 @@ class CNNVisWidget(ViewState, anywidget.AnyWidget):
                     like=self.inspection,
                     **self._options,
                 )
-            before = (self._inspection, self._image, self._model_inputs, self._generation)
+            before = (self._inspection, self._image, self._model_inputs)
             state = {name: getattr(self, name) for name in _OF_A_LOOK}
             with self.hold_sync():
                 try:
                     self._inspection, self._image, self._model_inputs = look, image, inputs
                     self._publish(like=before[0])
                 except BaseException:
-                    self._inspection, self._image, self._model_inputs, self._generation = before
+                    self._inspection, self._image, self._model_inputs = before
                     self._shown = None
                     for name, value in state.items():
                         with contextlib.suppress(Exception):  # of whoever observes it
@@ -478,8 +489,7 @@ class CNNVisWidget(ViewState, anywidget.AnyWidget):
                     raise
 
     def _publish(self, like: Inspection | None = None) -> None:
-        """Shows all of a new look; the frame and the metadata carry the same generation."""
-        self._generation += 1
+        """Shows all of a new look, the frame first; it carries the generation that the page is told."""
         self._shown = None
         look = self.inspection
         if self.layer not in [clean(run.name) for run in look.layers]:  # the model was changed
@@ -493,28 +503,51 @@ class CNNVisWidget(ViewState, anywidget.AnyWidget):
             self.call = 0
         if self.batch_index >= image_count(look):
             self.batch_index = 0
-        described = self.metadata["layers"] if like is not None and look.repeats(like) else None
-        with stage("describe"):
-            self.metadata = describe(look, self._generation, described)
-            self.thumbnails = thumbnails(look)
-            self._tell()
+        self.generation += 1
+        if like is None or not look.repeats(like):
+            with stage("describe"):
+                self.metadata = describe(look)
+                # of a list of layers that is no more
+                self.overview, self.notes = b"", []
         self._show()
+        self._follow()
 
-    def _tell(self) -> None:
-        """What the model saw and said of the picked image."""
-        if self._generation == 0:  # the widget is being made
-            return
-        self.seen = seen(self.inspection, self.batch_index)
-        self.picture = picture(self.inspection, self.batch_index)
-        self.overview = overview(self.inspection, self.batch_index, self._generation)
+    def _follow(self) -> None:
+        """Sees to it that what surrounds the frame follows, which nobody waits for."""
+        now = time.monotonic()
+        if self._behind is None:
+            self._behind = now
+            later(self._catch_up)
+        elif now - self._behind > _PATIENCE:
+            self._catch_up()
+
+    def _catch_up(self) -> None:
+        """What was done to the picked image, what the model said of it, and what there is to say."""
+        with self._lock:
+            look, image = self._inspection, self.batch_index
+            if look is None or self._behind is None:
+                return
+            try:
+                with self.hold_sync():
+                    self.seen, self.picture = seen(look, image), picture(look, image)
+                    self.overview = overview(look, image, self.generation)
+                    if self._told is not look:
+                        self.thumbnails, self.notes = thumbnails(look), remarks(look)
+                        self._told = look
+                    if len(self.frame) > _ALWAYS_STORED and len(self.frame) > self._room():
+                        self._shown = None
+                        self._show()  # in what these leave to it
+            except Exception as error:
+                self.problem = clean(str(error)) or type(error).__name__
+            self._behind = None
 
     def _show(self) -> None:
         """The frame of what is picked, or the reason why there is none."""
         # filters are the same in every call and for every image
         which = (self.call, self.batch_index) if self.view == FEATURE_MAPS else (0, 0)
-        wanted = (self._generation, self.layer, self.view, *which)
+        wanted = (self.generation, self.layer, self.view, *which)
         if (
-            self._generation == 0 or wanted == self._shown
+            self.generation == 0 or wanted == self._shown
         ):  # the widget is being made, or it is there
             return
         self._shown = None
@@ -523,7 +556,7 @@ class CNNVisWidget(ViewState, anywidget.AnyWidget):
             self.frame, self.problem = b"", ""  # a fact about the layer, which the view tells
             return
         try:
-            name, generation = self._name(), self._generation
+            name, generation = self._name(), self.generation
             frame = self.inspection.frame(name, self.view, call, image=image, generation=generation)
             if len(frame) > _ALWAYS_STORED and len(frame) > (room := self._room()):
                 frame = self.inspection.frame(
@@ -593,7 +626,7 @@ class CNNVisWidget(ViewState, anywidget.AnyWidget):
                 self.send(reply)
                 return
             try:
-                content = answer(self._inspection, message, self._generation)
+                content = answer(self._inspection, message, self.generation)
             except Exception as error:
                 self.send({**reply, "error": clean(str(error)) or type(error).__name__})
             else:

@@ -87,7 +87,7 @@ describe("a layer that the pointer rests on", () => {
     const { model, source, store } = open();
     store.set({ ahead: "b" });
     await vi.advanceTimersByTimeAsync(100);
-    model.set("metadata", { ...(model.get("metadata") as object), generation: 2 });
+    model.set("generation", 2);
     model.emit("msg:custom", { id: model.sent[0].id, kind: "ahead" }, [asView(frameOf("b"))]);
     await vi.advanceTimersByTimeAsync(0);
     source.choose({ layer: "b" });
@@ -152,10 +152,9 @@ describe("what a frame took", () => {
     const seen: number[] = [];
     store.on(["frame"], () => seen.push(store.state.came.spent.sent), view.signal);
     // as a host sets what one message brings: all of it, and then it tells of each
-    const metadata = { ...(model.get("metadata") as object), generation: 2 };
     const spent = { started: 1, sent: 7, stages: {} };
-    Object.assign(model.values, { metadata, spent, frame: asView(frameOf("a", 2)) });
-    for (const name of ["metadata", "frame", "spent"]) model.emit(`change:${name}`);
+    Object.assign(model.values, { generation: 2, spent, frame: asView(frameOf("a", 2)) });
+    for (const name of ["generation", "frame", "spent"]) model.emit(`change:${name}`);
     expect(seen.at(-1)).toBe(7);
   });
 });

@@ -50,7 +50,6 @@ const metadata = fc.oneof(
   fc
     .record({
       protocol: fc.constantFrom(1, 1, 1, 2, "x"),
-      generation: fc.nat(3),
       layers: fc.array(
         fc.oneof(
           fc.constantFrom("a", "b", "__proto__", "x.y.z", "").map((name) => layerJson(name)),
@@ -60,15 +59,16 @@ const metadata = fc.oneof(
         { maxLength: 5 },
       ),
       input: wild,
-      notes: fc.oneof(wild, fc.array(fc.record({ layer: wild, kind: wild, text: wild }), { maxLength: 3 })),
     })
     .map((it) => it as unknown),
 );
 
+const notes = fc.oneof(wild, fc.array(fc.record({ layer: wild, kind: wild, text: wild }), { maxLength: 3 }));
+
 const NAMES = [
   "layer", "view", "call", "batch_index", "channels", "colormap", "scale", "sort", "limits", "clip", "hide",
   "pinned", "overlay", "slice", "place", "theme", "height", "problem", "progress", "picture", "thumbnails",
-  "overview", "seen", "timing", "spent",
+  "overview", "seen", "timing", "spent", "generation",
 ]; // biome-ignore format: a list of names
 
 const steps = fc.oneof(
@@ -78,6 +78,8 @@ const steps = fc.oneof(
   }),
   frames.map((value) => ({ set: "frame", value: value as unknown })),
   metadata.map((value) => ({ set: "metadata", value })),
+  notes.map((value) => ({ set: "notes", value: value as unknown })),
+  fc.nat(3).map((value) => ({ set: "generation", value: value as unknown })),
   fc.record({ answer: wild, buffers: fc.oneof(fc.constant([]), fc.array(frames, { maxLength: 2 })) }),
   fc.record({
     press: fc.constantFrom(
@@ -122,8 +124,7 @@ describe("whatever comes", () => {
         // What is right again is shown again.
         for (const [name, value] of Object.entries(traits(["a", "b"], { layer: "b" })))
           model.set(name, value);
-        const again = traits(["a", "b"]).metadata as Record<string, unknown>;
-        model.set("metadata", { ...again, generation: 9 });
+        model.set("generation", 9);
         model.set("frame", view(frameBytes("b", 9)));
         expect(el.querySelector(".cnnvis-title")?.textContent).toBe("b");
         expect(el.querySelector(".cnnvis-amount")?.textContent).toBe("2 of 2");

@@ -65,7 +65,7 @@ describe("names", () => {
       expect(readTrait("batchIndex", value)).toBe(0);
     }
     expect(readTrait("progress", "x")).toBe(-1);
-    expect(readTrait("seen", 3)).toEqual({ image: 0, predictions: [] });
+    expect(readTrait("seen", 3)).toEqual({ image: 0, preprocessing: "", predictions: [] });
   });
 });
 
@@ -106,9 +106,9 @@ describe("a live source", () => {
     expect(store.state.status.kind).toBe("loading");
   });
 
-  it("shows frames of the generation that the metadata has, and no older ones", () => {
+  it("shows frames of the generation that the page was told, and no older ones", () => {
     const { model, store } = live(["a"], { frame: asView(frameBytes("a")) });
-    model.set("metadata", { ...(model.values.metadata as object), generation: 2 });
+    model.set("generation", 2);
     expect(store.state.status.kind).toBe("loading");
     model.set("frame", asView(frameBytes("a", { generation: 1 })));
     expect(store.state.status.kind).toBe("loading");
@@ -116,7 +116,7 @@ describe("a live source", () => {
     expect(store.state.status.kind).toBe("ready");
     model.set("frame", asView(frameBytes("a", { generation: 3 })));
     expect(store.state.frame?.generation).toBe(2);
-    model.set("metadata", { ...(model.values.metadata as object), generation: 3 });
+    model.set("generation", 3);
     expect(store.state.frame?.generation).toBe(3);
   });
 
@@ -166,7 +166,7 @@ describe("a live source", () => {
 
   it("says why no frame can come", () => {
     const unrun = layerJson("a", { ran: false, output_shapes: [], filters_shape: null });
-    const { model, store } = live(["a"], { metadata: { protocol: 1, generation: 1, layers: [unrun] } });
+    const { model, store } = live(["a"], { metadata: { protocol: 1, layers: [unrun] } });
     expect(store.state.status).toMatchObject({ kind: "empty", text: expect.stringContaining("did not run") });
     model.set("view", FILTERS);
     expect(store.state.status).toMatchObject({ kind: "empty", text: expect.stringContaining("no filters") });
@@ -204,12 +204,13 @@ describe("a live source", () => {
 
 describe("an embedded source", () => {
   const seen = (image: number) => ({
-    seen: { image, predictions: [] },
+    seen: { image, preprocessing: "", predictions: [] },
     picture: `data:image/png;base64,AAA${image}`,
     overview: "",
   });
   const embedded: Embedded = {
-    metadata: { protocol: 1, generation: 1, layers: ["a", "__proto__"].map((name) => layerJson(name)) },
+    metadata: { protocol: 1, layers: ["a", "__proto__"].map((name) => layerJson(name)) },
+    notes: [],
     thumbnails: "",
     images: { 0: seen(0) },
     state: { layer: "a", view: FEATURE_MAPS, batch_index: 0 },

@@ -77,9 +77,7 @@ describe("the view", () => {
       note(null, "compiled"),
       note("c", "dead"),
     ];
-    const { rows, el, model } = open(
-      traits(["a"], { metadata: { protocol: 1, generation: 1, layers, notes } }),
-    );
+    const { rows, el, model } = open(traits(["a"], { metadata: { protocol: 1, layers }, notes }));
     const badges = (within: Element) =>
       [...within.querySelectorAll<HTMLElement>(".cnnvis-note-badge")].map(({ textContent, title }) => [
         textContent,
@@ -108,7 +106,7 @@ describe("the view", () => {
   it("finds layers by their badges too", () => {
     const layers = ["a", "b"].map((name) => layerJson(name));
     const notes = [{ layer: "b", kind: "non-finite", text: "3 values are not finite." }];
-    const { rows, one } = open(traits(["a"], { metadata: { protocol: 1, generation: 1, layers, notes } }));
+    const { rows, one } = open(traits(["a"], { metadata: { protocol: 1, layers }, notes }));
     const box = one<HTMLInputElement>(".cnnvis-filter");
     box.value = "not finite";
     box.dispatchEvent(new Event("input"));
@@ -118,7 +116,6 @@ describe("the view", () => {
   it("picks calls and images, where there are more than one, and none of filters", () => {
     const metadata = {
       protocol: 1,
-      generation: 1,
       layers: [
         layerJson("a", {
           calls: 2,
@@ -129,7 +126,7 @@ describe("the view", () => {
         }),
         layerJson("b"),
       ],
-      input: { shape: [3, 3, 9, 9], preprocessing: "", images: 3 },
+      input: { shape: [3, 3, 9, 9], images: 3 },
     };
     const { model, el, one, rows } = open(traits(["a"], { metadata }));
     const steppers = () => [...el.querySelectorAll<HTMLElement>(".cnnvis-bar .cnnvis-stepper")];
@@ -160,9 +157,8 @@ describe("the view", () => {
   it("picks an image by its thumbnail, and dims what is said of another", () => {
     const metadata = {
       protocol: 1,
-      generation: 1,
       layers: [layerJson("a")],
-      input: { shape: [3, 3, 9, 9], preprocessing: "", images: 3 },
+      input: { shape: [3, 3, 9, 9], images: 3 },
     };
     const { model, el, one } = open(traits(["a"], { metadata, thumbnails: Uint8Array.of(0xff, 0xd8) }));
     const thumbnails = [...el.querySelectorAll<HTMLElement>(".cnnvis-thumbnail")];
@@ -189,7 +185,7 @@ describe("the view", () => {
         receptive_fields: [field, { ...field, size: [51, 51] }],
       }),
     ];
-    const { model, one } = open(traits(["a"], { metadata: { protocol: 1, generation: 1, layers } }));
+    const { model, one } = open(traits(["a"], { metadata: { protocol: 1, layers } }));
     const facts = () => one(".cnnvis-fold-body .cnnvis-note").textContent;
     expect(one(".cnnvis-summary").textContent).toContain("sees 43×43 px, every 8");
     expect(facts()).toContain("sees 43×43 px, every 8 · float32 on cpu");
@@ -217,8 +213,8 @@ describe("the view", () => {
 
   it("shows hostile names as text, whole, and nothing else", () => {
     const values = traits(HOSTILE, { problem: HOSTILE[0] });
-    (values.metadata as Record<string, unknown>).notes = [{ layer: null, kind: "x", text: HOSTILE[0] }];
-    (values.metadata as Record<string, unknown>).notes = HOSTILE.map((kind) => ({
+    values.notes = [{ layer: null, kind: "x", text: HOSTILE[0] }];
+    values.notes = HOSTILE.map((kind) => ({
       layer: HOSTILE[0],
       kind,
       text: kind,

@@ -91,6 +91,7 @@ MAY_IMPORT = {
     "answers": {"frame", "inspection"},
     "overview": {"frame", "inspection", "look", "quantize"},
     "progress": set(),
+    "later": set(),
     "view_state": {"frame"},
     "widget": {
         "answers",
@@ -101,6 +102,7 @@ MAY_IMPORT = {
         "files",
         "frame",
         "inspection",
+        "later",
         "overview",
         "progress",
         "report",

@@ -22,6 +22,7 @@ from cnnvis.describe import (
     describe,
     image_count,
     picture,
+    remarks,
     seen,
     thumbnails,
 )
@@ -42,20 +43,18 @@ def test_it_is_plain_json_whatever_the_model() -> None:
     model.add_module("lone \ud800", nn.Conv2d(3, 2, 1))
     model.add_module("named", nn.Conv2d(2, 2, 1, padding="same"))
     look = inspect(model, image_tensor(), layers="all")
-    for told in (describe(look, 3), seen(look)):
+    for told in (describe(look), seen(look), remarks(look)):
         text = json.dumps(told, allow_nan=False)
         assert json.loads(text.encode("utf-8")) == told
-    assert describe(look, 3)["generation"] == 3
 
 
 def test_notes_are_said_once_with_kind_and_layer() -> None:
     look = inspect(Shared(), image_tensor())
-    told = describe(look)
-    assert [(note["layer"], note["kind"]) for note in told["notes"] if note["layer"]] == [
+    told = remarks(look)
+    assert [(note["layer"], note["kind"]) for note in told if note["layer"]] == [
         (note.layer, note.kind) for note in look.notes if note.layer
     ]
-    assert {"conv", "unused"} <= {note["layer"] for note in told["notes"]}
-    assert all("notes" not in layer for layer in told["layers"])
+    assert {"conv", "unused"} <= {note["layer"] for note in told}
 
 
 @pytest.mark.parametrize(
@@ -147,6 +146,4 @@ def test_thumbnails_of_one_image_are_none_and_of_very_many_a_part() -> None:
 def test_notes_of_a_kind_that_nobody_knows_pass() -> None:
     look = inspect(TwoConvs(), image_tensor())
     look.notes.append(Note("first", "a kind of tomorrow", "Something."))
-    assert {"layer": "first", "kind": "a kind of tomorrow", "text": "Something."} in describe(look)[
-        "notes"
-    ]
+    assert {"layer": "first", "kind": "a kind of tomorrow", "text": "Something."} in remarks(look)

@@ -27,6 +27,8 @@ NASTY: list[Any] = [
 ]  # fmt: skip
 KERNELS_OWN = (
     "metadata",
+    "generation",
+    "notes",
     "seen",
     "picture",
     "thumbnails",
@@ -133,8 +135,8 @@ def check(widget: Page, own: dict[str, Any]) -> None:
         assert (key.layer, key.view) == (widget.layer, widget.view)
         if widget.view == "feature_maps":
             assert (key.call, key.image) == (widget.call, widget.batch_index)
-        assert key.generation == widget.metadata["generation"]
-    for name in ("metadata", "_esm", "_css", "thumbnails"):
+        assert key.generation == widget.generation
+    for name in ("metadata", "notes", "_esm", "_css", "thumbnails"):
         assert getattr(widget, name) is own[name], name
     kernel = widget.get_state()
     for name in (*VIEW_STATE, "height", "theme", *KERNELS_OWN):
@@ -146,7 +148,9 @@ def test_twenty_thousand_messages_of_any_kind_change_nothing_that_they_may_not(
     widget: Page, kind: Callable[[random.Random], dict[str, Any]]
 ) -> None:
     random_ = random.Random(20_000)
-    own = {name: getattr(widget, name) for name in ("metadata", "_esm", "_css", "thumbnails")}
+    own = {
+        name: getattr(widget, name) for name in ("metadata", "notes", "_esm", "_css", "thumbnails")
+    }
     asked = 0
     for step in range(COUNT // 2):
         data = kind(random_)

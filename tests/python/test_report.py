@@ -244,7 +244,7 @@ def test_a_report_of_some_layers_and_views_holds_no_others() -> None:
     )
     assert data["state"] == {"layer": "second", "view": "filters", "batch_index": 0}
     assert data["images"]["0"]["picture"] == ""
-    assert {note["layer"] for note in data["metadata"]["notes"]} <= {"", None, "second"}
+    assert {note["layer"] for note in data["notes"]} <= {"", None, "second"}
     # the look itself still has all of them
     assert [run.name for run in look.layers] == ["first", "second"]
     assert len(content(look.to_html())["frames"]) == 4

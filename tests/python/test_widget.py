@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import contextlib
 import gc
@@ -77,7 +78,7 @@ def test_it_opens_on_the_first_layer_with_its_frame(widget: Recorded) -> None:
     assert (widget.layer, widget.view, widget.channels) == ("first", "feature_maps", [])
     frame = unpack(widget.frame)
     assert frame.key.layer == "first"
-    assert frame.key.generation == widget.metadata["generation"] == 1
+    assert frame.key.generation == widget.generation == 1
     assert [layer["name"] for layer in widget.metadata["layers"]] == ["first", "second"]
     assert widget.picture.startswith(b"\x89PNG")
 
@@ -267,7 +268,7 @@ def test_a_look_with_fewer_calls_or_images_goes_back_to_the_first() -> None:
     assert (widget.call, widget.batch_index) == (0, 0)
     assert sum("frame" in names for names in widget.updates()) == 1
     key = unpack(widget.frame).key
-    assert (key.call, key.image, key.generation) == (0, 0, widget.metadata["generation"])
+    assert (key.call, key.image, key.generation) == (0, 0, widget.generation)
     widget.close()
 
 
@@ -315,11 +316,11 @@ def test_another_image_moves_the_view_and_keeps_the_place(widget: Recorded) -> N
     widget.sent.clear()
     other = image_tensor() * 0.5
     widget.image = other
-    together = [names for names in widget.updates() if "metadata" in names]
-    assert together == [{"metadata", "seen", "picture", "overview", "frame"}], (
-        "one message: nothing can tear"
+    together = [names for names in widget.updates() if "generation" in names]
+    assert together == [{"generation", "seen", "picture", "overview", "frame"}], (
+        "one message: nothing can tear; what is the same for both images is not sent again"
     )
-    assert widget.metadata["generation"] == unpack(widget.frame).key.generation == 2
+    assert widget.generation == unpack(widget.frame).key.generation == 2
     assert (widget.layer, widget.channels) == ("second", [2])
     assert widget.image is other
     model = widget.inspection.model
@@ -403,7 +404,7 @@ def test_a_look_interrupted_at_any_line_leaves_the_old_one_or_the_new_one_whole(
         else:
             assert widget.image is other, at
         key = unpack(widget.frame).key
-        assert key.generation == widget.metadata["generation"], at
+        assert key.generation == widget.generation, at
         assert (key.layer, widget.layer, widget.channels) == ("second", "second", [2]), at
         if not interrupt.raised:
             break
@@ -428,16 +429,88 @@ def test_an_error_of_any_kind_in_a_look_changes_nothing(
     with pytest.raises(BaseException):  # noqa: B017, PT011
         widget.image = image_tensor() * 2
     handle.remove()
-    for name in ("describe", "seen", "picture"):
-        with monkeypatch.context() as patch:
-            patch.setattr(f"cnnvis.widget.{name}", fails)
-            with pytest.raises(BaseException):  # noqa: B017, PT011
-                widget.image = image_tensor() * 2
+    with monkeypatch.context() as patch:
+        patch.setattr("cnnvis.widget.describe", fails)
+        vars(model)["other"] = 1  # so that its layers are described anew
+        with pytest.raises(BaseException):  # noqa: B017, PT011
+            widget.image = image_tensor() * 2
+        del vars(model)["other"]
     assert (widget.frame, widget.metadata, widget.picture) == before
     assert widget.image is image
     assert widget.problem == ""
     widget.image = image_tensor() * 2
-    assert unpack(widget.frame).key.generation == widget.metadata["generation"]
+    assert unpack(widget.frame).key.generation == widget.generation
+
+
+@pytest.mark.parametrize("name", ["seen", "picture", "overview", "remarks"])
+def test_what_goes_wrong_around_the_frame_is_said_beside_it(
+    widget: Recorded, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: Any) -> None:
+        raise MemoryError("no room")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(f"cnnvis.widget.{name}", fails)
+        widget.image = image_tensor() * 2
+    assert unpack(widget.frame).key.generation == widget.generation == 2
+    assert widget.problem == "no room"
+    widget.image = image_tensor() * 3
+    assert widget.problem == ""
+    assert unpack(widget.overview).key.generation == 3
+
+
+def test_the_frame_comes_first_and_the_rest_once_the_kernel_has_time(widget: Recorded) -> None:
+    rest = {"seen", "picture", "overview"}
+
+    async def cell() -> None:
+        widget.image = image_tensor() * 2
+        assert widget.updates() == [{"generation", "frame"}]
+        await asyncio.sleep(0)
+        assert widget.updates()[1:] == [rest]
+        assert unpack(widget.overview).key.generation == 2
+        # in a loop the last one is told of
+        widget.sent.clear()
+        for factor in (3, 4, 5):
+            widget.image = image_tensor() * factor
+        await asyncio.sleep(0)
+        assert widget.updates() == [{"generation", "frame"}] * 3 + [rest]
+        assert unpack(widget.overview).key.generation == widget.generation == 5
+
+    asyncio.run(cell())
+
+
+def test_the_rest_is_not_left_behind_for_long(
+    widget: Recorded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cnnvis.widget._PATIENCE", 0)
+
+    async def cell() -> None:
+        for factor in (2, 3):
+            widget.image = image_tensor() * factor
+        assert unpack(widget.overview).key.generation == 3, "without the loop being free"
+
+    asyncio.run(cell())
+
+
+def test_what_is_stored_of_a_widget_is_all_of_one_look(widget: Recorded) -> None:
+    async def cell() -> None:
+        widget.image = image_tensor() * 2
+        assert unpack(widget.overview).key.generation == 1
+        state = widget.get_state()
+        assert unpack(state["overview"]).key.generation == state["generation"] == 2
+
+    asyncio.run(cell())
+
+
+def test_a_closed_widget_is_not_come_back_to() -> None:
+    async def cell() -> None:
+        widget = Recorded(TwoConvs(), image_tensor())
+        widget.close()
+        widget.sent.clear()
+        await asyncio.sleep(0)
+        assert widget.sent == []
+
+    asyncio.run(cell())
 
 
 def test_an_interrupt_while_a_layer_is_picked_shows_nothing_under_a_wrong_name(
@@ -571,10 +644,10 @@ def test_threads_that_look_and_pick_at_once_never_mix_what_they_show() -> None:
             continue
         page.update(message["state"])
         page.update({path[0]: b for path, b in zip(message["buffer_paths"], buffers, strict=True)})
-        if page.get("frame") and "metadata" in page:
+        if page.get("frame") and "generation" in page:
             generation = unpack(bytes(page["frame"])).key.generation
-            assert generation == page["metadata"]["generation"], "a frame of another look"
-    assert page["metadata"]["generation"] == 16
+            assert generation == page["generation"], "a frame of another look"
+    assert page["generation"] == 16
     for name in ("layer", "view", "call", "batch_index"):
         assert page[name] == getattr(widget, name)
     maps = widget.view == "feature_maps"
@@ -893,7 +966,7 @@ def test_the_stages_of_a_look_are_noted_where_that_is_asked_for(widget: Recorded
     # with its frame, in one update
     assert any({"frame", "spent"} <= names for names in widget.updates())
     widget.image = image_tensor() * 2
-    assert {"hook", "forward", "describe", "quantize", "pack"} == set(widget.spent["stages"])
+    assert {"hook", "forward", "quantize", "pack"} == set(widget.spent["stages"])
     widget.timing = False
     assert widget.spent == {}
     widget.layer = "second"
