@@ -77,8 +77,8 @@ def image_count(inspection: Inspection) -> int:
     Of inputs that were given as they are nobody says which dimension counts images: it is how many
     outputs the first convolution gave at once.
     """
-    if inspection.pictures:
-        return len(inspection.pictures)
+    if inspection.picture_count:
+        return inspection.picture_count
     for run in inspection.layers:
         if run.ran and run.layer.kind in ("conv", "conv_transpose"):
             shape = run.output_shapes[0]
@@ -88,7 +88,7 @@ def image_count(inspection: Inspection) -> int:
 
 def picture(inspection: Inspection, image: int = 0) -> bytes:
     """What the model saw, as a PNG of at most `PICTURE_SIDE` pixels a side; empty if not known."""
-    if not inspection.pictures:
+    if not inspection.picture_count:
         return b""
     shown = inspection.pictures[image].copy()
     shown.thumbnail((PICTURE_SIDE, PICTURE_SIDE))
@@ -101,9 +101,9 @@ def thumbnails(inspection: Inspection) -> bytes:
 
     Of a large batch only the first `MOST_THUMBNAILS`.
     """
-    pictures = inspection.pictures[:MOST_THUMBNAILS]
-    if len(pictures) < 2:
+    if inspection.picture_count < 2:
         return b""
+    pictures = inspection.pictures[:MOST_THUMBNAILS]
     squares = [_square(each) for each in pictures]
     strip = squares[0].resize((THUMBNAIL_SIDE * len(squares), THUMBNAIL_SIDE))
     for index, square in enumerate(squares):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -41,8 +42,7 @@ class Batch:
     Attributes:
         tensor: Float (N, C, H, W), of a signal (N, C, L), of a video (N, C, T, H, W), in memory of
             its own.
-        pictures: N RGB images: what the model sees, H x W pixels with normalization undone. Of a
-            video the middle frame, of a signal its waveform.
+        paint: Makes `pictures`.
         preprocessing: What was done to the image, a sentence for each way it was done.
         notes: What a person might not expect, a sentence each.
         is_default: Whether a picture went through a recipe that nobody asked for: neither a
@@ -50,10 +50,18 @@ class Batch:
     """
 
     tensor: Tensor
-    pictures: list[Image.Image]
+    paint: Callable[[], list[Image.Image]]
     preprocessing: str
     notes: tuple[str, ...]
     is_default: bool = False
+
+    @cached_property
+    def pictures(self) -> list[Image.Image]:
+        """N RGB images: what the model sees, H x W pixels with normalization undone.
+
+        Of a video the middle frame, of a signal its waveform. Painted when they are first asked for.
+        """
+        return self.paint()
 
 
 def as_batch(
@@ -172,7 +180,7 @@ class _Way:
         recipe = self.recipe.for_channels(1 if picture.mode == "L" else 3)
         tensor, seen = prepare(picture, recipe, self.max_pixels)
         sentence = recipe.describe()
-        return Batch(tensor[None], [seen.convert("RGB")], sentence, (), recipe.is_default)
+        return Batch(tensor[None], lambda: [seen.convert("RGB")], sentence, (), recipe.is_default)
 
     def _transformed(self, picture: Image.Image) -> Batch:
         assert self.transform is not None
@@ -200,12 +208,12 @@ class _Way:
                 "and add no batch dimension"
             )
         tensor = result.detach().clone()[None]
-        pictures, shown, notes = _show(tensor, _normalization(self.transform, tensor.shape[1]))
+        paint, shown, notes = _show(tensor, _normalization(self.transform, tensor.shape[1]))
         sentence = (
             f"Made a {_size(tensor)} tensor by the transform {_one_line(self.transform, name)}; "
             f"{shown}."
         )
-        return Batch(tensor, pictures, sentence, notes)
+        return Batch(tensor, paint, sentence, notes)
 
     def _tensor(self, image: Tensor, what: str) -> Batch:
         forms, spatial = _forms(self.spatial), self.spatial or 2
@@ -243,10 +251,10 @@ class _Way:
             tensor = tensor.to(torch.float32)
         # cloned whatever happened above: a model may begin with an in-place layer
         tensor = tensor.clone().reshape((1,) * (spatial + 2 - image.dim()) + tuple(image.shape))
-        pictures, shown, more = _show(tensor, None)
+        paint, shown, more = _show(tensor, None)
         made = _size(tensor) if tensor.dim() > 3 else f"{_size(tensor)} (channels × length)"
         sentence = f"A {made} {what} taken as it is, without preprocessing; {shown}."
-        return Batch(tensor, pictures, sentence, (*notes, *more))
+        return Batch(tensor, paint, sentence, (*notes, *more))
 
 
 def _forms(spatial: int | None) -> str:
@@ -285,8 +293,8 @@ def _per_channel(values: Any) -> Tensor:
 
 def _show(
     tensor: Tensor, normalization: tuple[Tensor, Tensor] | None
-) -> tuple[list[Image.Image], str, tuple[str, ...]]:
-    """Pictures of a batch, how they are to be read, and notes."""
+) -> tuple[Callable[[], list[Image.Image]], str, tuple[str, ...]]:
+    """What paints the pictures of a batch, how they are to be read, and notes."""
     if tensor.dim() == 3:
         return _waveforms(tensor)
     notes = []
@@ -309,15 +317,18 @@ def _show(
         used = "first 3" if channels > 3 else "first"
         notes.append(f"Of {channels} channels the picture shows the {used}.")
     values, shown = _in_unit_range(values, normalization)
-    if finite is not None:
-        values = torch.where(finite, values, 0.0)
-    rgb = values[:, :3] if channels >= 3 else values[:, :1].expand(-1, 3, -1, -1)
-    codes = rgb.clamp(0, 1).mul_(255).round_().to(torch.uint8).permute(0, 2, 3, 1)
-    return [Image.fromarray(pixels) for pixels in codes.numpy()], shown, tuple(notes)
+
+    def paint() -> list[Image.Image]:
+        known = values if finite is None else torch.where(finite, values, 0.0)
+        rgb = known[:, :3] if channels >= 3 else known[:, :1].expand(-1, 3, -1, -1)
+        codes = rgb.clamp(0, 1).mul_(255).round_().to(torch.uint8).permute(0, 2, 3, 1)
+        return [Image.fromarray(pixels) for pixels in codes.numpy()]
+
+    return paint, shown, tuple(notes)
 
 
-def _waveforms(tensor: Tensor) -> tuple[list[Image.Image], str, tuple[str, ...]]:
-    """Signals (N, C, L) drawn from left to right, a channel below the other, with words and notes."""
+def _waveforms(tensor: Tensor) -> tuple[Callable[[], list[Image.Image]], str, tuple[str, ...]]:
+    """What draws signals (N, C, L) from left to right, a channel below the other, words and notes."""
     channels, length = tensor.shape[1:]
     values = tensor[:, :_LANES].to(torch.float64).cpu()
     notes = []
@@ -346,7 +357,11 @@ def _waveforms(tensor: Tensor) -> tuple[list[Image.Image], str, tuple[str, ...]]
     drawn = (rows > ends[0] - 1) & (rows < ends[1] + 1)
     pixels = np.where(drawn, 0, 255).astype(np.uint8).reshape(len(signals), -1, drawn.shape[3])
     shown = f"the picture draws it from left to right, {low:g} (bottom) to {high:g} (top)"
-    return [Image.fromarray(lanes).convert("RGB") for lanes in pixels], shown, tuple(notes)
+
+    def paint() -> list[Image.Image]:
+        return [Image.fromarray(lanes).convert("RGB") for lanes in pixels]
+
+    return paint, shown, tuple(notes)
 
 
 def _in_unit_range(
@@ -386,7 +401,7 @@ def _join(batches: list[Batch]) -> Batch:
             )
     return Batch(
         torch.cat([batch.tensor for batch in batches]),
-        [picture for batch in batches for picture in batch.pictures],
+        lambda: [picture for batch in batches for picture in batch.pictures],
         " ".join(dict.fromkeys(batch.preprocessing for batch in batches)),
         tuple(dict.fromkeys(note for batch in batches for note in batch.notes)),
         any(batch.is_default for batch in batches),

@@ -21,7 +21,7 @@ from torch.nn.parameter import is_lazy
 from cnnvis import frame
 from cnnvis.capture import ForwardError
 from cnnvis.choice import Chosen, LayerChoice, choose_layers, unknown_layer
-from cnnvis.image import as_batch
+from cnnvis.image import Batch, as_batch
 from cnnvis.labels import own_labels
 from cnnvis.layers import Layer
 from cnnvis.look import Coded, Look, Progress
@@ -67,7 +67,6 @@ class Inspection:
         layers: The layers in the order in which they first ran; those that never ran come last.
         output: What the model returned.
         preprocessing: What was done to the image, in a sentence.
-        pictures: What the model saw, one RGB picture for each image of the batch.
         input_shapes: Shape of each tensor given to the model.
     """
 
@@ -79,7 +78,7 @@ class Inspection:
         chosen: Chosen,
         labels: Sequence[str] | None,
         preprocessing: str,
-        pictures: Sequence[Image.Image],
+        batch: Batch | None,
         notes: Sequence[Note],
         memory_mb: float,
         progress: Progress | None = None,
@@ -95,7 +94,7 @@ class Inspection:
         self._look: Look
         self._runs: dict[str, LayerRun]
         self.preprocessing = preprocessing
-        self.pictures = list(pictures)
+        self._batch = batch
         self.input_shapes = [tuple(tensor.shape) for tensor in tensors(inputs)]
         self._labels = labels
         self._lock = threading.RLock()
@@ -142,6 +141,16 @@ class Inspection:
     def first(self) -> LayerRun:
         """The layer to open on, the first that ran; where none did, the first there is."""
         return self.layers[0]
+
+    @property
+    def pictures(self) -> list[Image.Image]:
+        """What the model saw, one RGB picture for each image of the batch; empty if not known."""
+        return [] if self._batch is None else self._batch.pictures
+
+    @property
+    def picture_count(self) -> int:
+        """How many `pictures` there are, without painting them."""
+        return 0 if self._batch is None else len(self._batch.tensor)
 
     def layer(self, name: str) -> LayerRun:
         """The layer of that name.
@@ -546,7 +555,7 @@ def inspect(
         where = device or (parameter.device if parameter is not None else "cpu")
         dtype = parameter.dtype if parameter is not None else batch.tensor.dtype
         inputs = batch.tensor.to(where, dtype)
-        preprocessing, pictures = batch.preprocessing, batch.pictures
+        preprocessing = batch.preprocessing
         if takes_list:
             inputs = (list(inputs),)
             if transform is unscaled:
@@ -557,7 +566,7 @@ def inspect(
         if len(batch.tensor) > 1:
             notes.append(Note(None, "batch", f"The batch has {len(batch.tensor)} images."))
     else:
-        preprocessing, pictures = "The model's inputs were given as they are.", []
+        batch, preprocessing = None, "The model's inputs were given as they are."
     if any(getattr(module, "training", False) for module in modules):
         text = "The model is in training mode; it was looked at in eval mode."
         notes.append(Note(None, "train mode", text))
@@ -567,7 +576,7 @@ def inspect(
         chosen=chosen,
         labels=labels,
         preprocessing=preprocessing,
-        pictures=pictures,
+        batch=batch,
         notes=notes,
         memory_mb=memory_mb,
         progress=progress,
