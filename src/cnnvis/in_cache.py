@@ -24,7 +24,6 @@ MOST_FACTOR = 16
 
 _BLOCK = 1 << 18  # values; with what is made of them they fill about half of a cache of 2 MiB
 _ROW = 512  # values that are summed up in float32, before float64 takes over
-_LINE = 16  # values in a line of the cache
 
 Numbers = np.ndarray[Any, np.dtype[np.float64]]
 Truths = np.ndarray[Any, np.dtype[np.bool_]]
@@ -69,61 +68,63 @@ def in_cache(maps: Tensor, factor: int, symmetric: bool) -> InCache:
         (tiles, planes * -(-height // factor), -(-width // factor)), dtype=torch.uint8
     )
     coded = codes.numpy().reshape(tiles, -1)
-    lo, hi = np.empty((2, tiles), np.float32)
-    zeros = np.zeros(tiles)
-    # A tile's values lie in rows, the last one filled up with zeros, which no sum sees. In memory of
-    # torch each begins where a line of the cache does, or writing would take twice as long.
-    rows = -(-size // _ROW)
-    row = -(-size // rows // _LINE) * _LINE
+    rows = _rows(size)
+    row = -(-size // rows)  # the last one is filled up with zeros, which no sum sees
     step = min(tiles, max(1, _BLOCK // (rows * row)))
+    # memory of torch begins where a line of the cache does; else to write would take twice as long
     room = torch.empty(step, rows * row)
-    room[:, size:] = 0
+    if rows * row > size:
+        room[:, size:] = 0
     is_zero = np.empty((step, size), np.bool_)
-    sums, norms = torch.empty(2, tiles, rows)
+    lo, hi = np.empty((2, tiles), np.float32)
+    sums, norms = np.empty((2, tiles, rows), np.float32)
+    zeros = np.zeros(tiles)
     with np.errstate(all="ignore"):  # odd tiles give anything
         for start in range(0, tiles, step):
-            here = slice(start, min(start + step, tiles))
-            values, filled = room[:, :size], room
-            if start + step > tiles:
-                values, filled = values[: tiles - start], filled[: tiles - start]
-            numbers = values.numpy()
+            end = min(start + step, tiles)
+            here = slice(start, end)
+            filled = room if end - start == step else room[: end - start]
+            values = filled[:, :size]
             values.view(-1, planes, height, width).copy_(maps[here])
+            numbers, is_zero_here = values.numpy(), is_zero[: end - start]
             lo[here], hi[here] = values.amin(1).numpy(), values.amax(1).numpy()
             filled = filled.view(-1, rows, row)
-            torch.sum(filled, 2, out=sums[here])
-            torch.linalg.vector_norm(filled, dim=2, out=norms[here])
-            if np.equal(numbers, 0, out=is_zero[: len(numbers)]).any():
-                zeros[here] = np.count_nonzero(is_zero[: len(numbers)], axis=1)
-            low, high = _coded(lo[here, None].astype(float), hi[here, None].astype(float), symmetric)
-            gain = np.where(high > low, STEPS / (high - low), 0).astype(np.float32)
-            shift = (1.5 - low * gain).astype(np.float32)
+            sums[here] = filled.sum(2).numpy()
+            norms[here] = torch.linalg.vector_norm(filled, dim=2).numpy()
+            if np.equal(numbers, 0, out=is_zero_here).any():
+                zeros[here] = np.count_nonzero(is_zero_here, axis=1)
+            low, high = _coded(lo[here, None], hi[here, None], symmetric)
+            gain = (STEPS / np.subtract(high, low, dtype=float)).astype(np.float32)
+            shift = (1.5 - np.multiply(low, gain, dtype=float)).astype(np.float32)
             steps = values
             if factor > 1:
                 steps = _average(values.view(-1, planes, height, width), factor).flatten(1)
+                numbers = steps.numpy()
             # torch does this in place twice as fast as NumPy, which turns one of the factors into as
             # many as there are values; NumPy makes the bytes in half the time of torch
             steps.mul_(torch.from_numpy(gain)).add_(torch.from_numpy(shift))
-            np.copyto(coded[here], steps.numpy(), casting="unsafe")
+            np.copyto(coded[here], numbers, casting="unsafe")
 
         low, high = _coded(lo.astype(float), hi.astype(float), symmetric)
+        mean = sums.sum(1, dtype=float) / size
+        deviation = np.sqrt(np.square(norms, dtype=float).sum(1) / size - mean * mean)
         span, magnitude = high - low, np.maximum(-low, high)
-        mean = sums.numpy().sum(1, dtype=float) / size
-        variance = np.square(norms.numpy(), dtype=float).sum(1) / size - mean**2
         # in between no square is lost: those of smaller numbers vanish, of larger ones overflow
         plain = (magnitude < 2.0**50) & (span > 2.0**-40) & (span * 64 > magnitude)
-        constant = (lo == hi) & np.isfinite(lo)
-        loose = ~(constant | (plain & (mean**2 < variance * 64)))
-        deviation = np.sqrt(variance)
-    mean[constant], deviation[constant] = lo[constant], 0
-    return InCache(
-        codes,
-        torch.from_numpy(np.stack((low, high), 1).astype(np.float32)),
-        torch.from_numpy(
-            np.stack((mean, deviation, zeros / size, np.zeros(tiles)), 1).astype(np.float32)
-        ),
-        odd=~(constant | plain),
-        loose=loose,
-    )
+        flat = (low == high) & np.isfinite(low)
+        loose = ~(flat | (plain & (np.abs(mean) < deviation * 8)))
+    if flat.any():
+        coded[flat], mean[flat], deviation[flat] = 1, low[flat], 0
+    bounds, stats = np.empty((tiles, 2), np.float32), np.zeros((tiles, 4), np.float32)
+    bounds[:, 0], bounds[:, 1] = low, high
+    stats[:, 0], stats[:, 1], stats[:, 2] = mean, deviation, zeros / size
+    return InCache(codes, torch.from_numpy(bounds), torch.from_numpy(stats), ~(plain | flat), loose)
+
+
+def _rows(size: int) -> int:
+    """How many rows a tile's values make that are short enough, of one length if that can be."""
+    least = -(-size // _ROW)
+    return next((rows for rows in range(least, 2 * least) if size % rows == 0), least)
 
 
 def _average(maps: Tensor, factor: int) -> Tensor:

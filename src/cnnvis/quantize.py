@@ -97,8 +97,8 @@ def quantize(maps: Tensor, *, factor: int = 1, symmetric: bool = False) -> Quant
     if maps.ndim == 3:
         maps = maps[:, None]
     with _one_thread():
-        size = math.prod(maps.shape[1:])
-        if maps.is_cpu and 0 < size <= MOST_VALUES and factor <= MOST_FACTOR:
+        fits = math.prod(maps.shape[1:]) <= MOST_VALUES and factor <= MOST_FACTOR
+        if maps.is_cpu and maps.numel() and fits:
             return _in_cache(maps, factor, symmetric)
         return _in_float64(maps, factor, symmetric)
 
@@ -224,6 +224,7 @@ def dequantize(codes: Tensor, bounds: Tensor) -> Tensor:
     return values.masked_fill(codes == 0, torch.nan)
 
 
+@functools.cache
 def _check_readable(dtype: torch.dtype) -> None:
     try:
         torch.empty(1, dtype=dtype).to(torch.float32)
