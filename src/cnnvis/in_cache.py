@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 STEPS = 254
+"""Steps between code 1 (lo) and code 255 (hi)."""
 
 MOST_VALUES = 1 << 20
 """Of a tile: a larger one would not stay in a cache."""
@@ -59,8 +60,9 @@ def in_cache(maps: Tensor, factor: int, symmetric: bool) -> InCache:
     codes 1 and 255. In values that is max(-lo, hi) * 2**-23 + (hi - lo) * 2**-23, at most
     max(-lo, hi) * 2**-21. A mean of factor * factor values rounds 2 * factor times before that.
 
-    Squares are summed up 32 at a time in each of 16 lanes, so their sum is off by 2**-18 of itself at
-    most, and the sum by less. A mean of up to 8 deviations makes 2**-12 of the deviation from it.
+    No more than 512 squares are summed up in float32, in four lanes at least: the sum is off by at most
+    2**-17 of itself, and that of the values by 2**-18 of their root mean square. Where the mean is no
+    more than 8 deviations, that makes 2**-11 of the deviation.
     """
     tiles, planes, height, width = maps.shape
     size = planes * height * width
