@@ -26,7 +26,7 @@ MOST_FACTOR = 16
 _BLOCK = 1 << 18  # values; with what is made of them they fill about half of a cache of 2 MiB
 _ROW = 512  # values that are summed up in float32, before float64 takes over
 
-Numbers = np.ndarray[Any, np.dtype[np.float64]]
+Numbers = np.ndarray[Any, np.dtype[np.floating[Any]]]
 Truths = np.ndarray[Any, np.dtype[np.bool_]]
 
 

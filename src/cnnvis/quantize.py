@@ -19,6 +19,8 @@ from torch.nn.functional import avg_pool2d
 
 from cnnvis.in_cache import MOST_FACTOR, MOST_VALUES, STEPS, in_cache
 
+__all__ = ["STATISTICS", "STEPS", "Quantized", "dequantize", "quantize"]
+
 STATISTICS = ("mean", "std", "zeros", "nonfinite")
 """The columns of `Quantized.stats`, in order."""
 
