@@ -27,6 +27,8 @@ from cnnvis.frame import FEATURE_MAPS, FILTERS
 MODELS = ("resnet50", "vgg16")
 ROUNDS = 15
 THREADS = (1, 2)
+CACHES = 320 << 20
+"""Bytes that push all else out of the caches."""
 
 
 def eager(tiles: Tensor) -> bytes:
@@ -76,9 +78,16 @@ def compared(look: Inspection, layers: list[tuple[str, str]]) -> dict[str, list[
         "frame": lambda: [look.frame(name, view) for view, name in layers],
         "eager": lambda: [eager(source) for source in sources],
     }
-    found: dict[str, list[float]] = {way: [] for way in ways}
+    cold: dict[str, Callable[[], Any]] = {
+        "cold copy": lambda: [source.clone() for source in sources],
+        "cold frame": ways["frame"],
+    }
+    other = torch.zeros(CACHES, dtype=torch.uint8)
+    found: dict[str, list[float]] = {way: [] for way in ways | cold}
     for round_ in range(ROUNDS + 1):
-        for way, run in ways.items():
+        for way, run in (ways | cold).items():
+            if way in cold:
+                other.add_(1)
             took = seconds(run)
             if round_:  # the first warms up
                 found[way].append(took)
@@ -111,18 +120,21 @@ def main() -> None:
                         spread(ways["frame"], ways["copy"]),
                         spread(ways["eager"], ways["copy"]),
                         spread(ways["frame"], ways["eager"]),
+                        spread(ways["cold frame"], ways["cold copy"]),
                     ]
                 )
                 print(rows[-1], file=sys.stderr, flush=True)
     heads = [
         "", "threads", "one copy", "frame", "eager codes", "frame / copy", "eager / copy", "frame / eager",
+        "cold frame / cold copy",
     ]  # fmt: skip
     write(
         "A layer on demand",
         "From kept activations (or weights) to the bytes that are sent: codes, exact bounds, mean, "
         "deviation, zeros and what is not finite, averaged where more than 1 MiB. Beside it one copy of "
         "the same numbers into memory that is there, and the usual chain of torch's functions to codes "
-        f"alone. Medians of {ROUNDS} rounds and of the ratios within a round (quartiles). Measured",
+        "alone. Cold: with nothing of it in a cache, beside a copy into memory that is new. "
+        f"Medians of {ROUNDS} rounds and of the ratios within a round (quartiles). Measured",
         table(heads, rows),
     )
 

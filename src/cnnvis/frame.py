@@ -42,6 +42,7 @@ cancel, so an averaged mosaic shows little. 512 x 512 kernels of 3 x 3 fit whole
 
 _BYTES_PER_TILE = 2 * 4 + len(STATISTICS) * 4 + 4  # bounds, stats, channel
 _HEADER_BYTES = 1024
+_STATISTICS = json.dumps(STATISTICS)
 
 
 @dataclass(frozen=True)
@@ -126,24 +127,28 @@ def pack(
         max_bytes = MAX_BYTES[key.view]
     if cut and channels is None:
         channels = _strongest(tiles, max_bytes)
-    chosen = range(count) if channels is None else channels
-    if not all(0 <= channel < count for channel in chosen):
-        raise ValueError(f"layer {key.layer!r} has channels 0 to {count - 1}, asked for {channels}")
-    picked = tiles if channels is None else tiles[channels]
+    picked = tiles
+    if channels is not None:
+        if not all(0 <= channel < count for channel in channels):
+            raise ValueError(
+                f"layer {key.layer!r} has channels 0 to {count - 1}, asked for {channels}"
+            )
+        picked = tiles[channels]
     if factor is None:
         factor = factor_for(tuple(picked.shape), max_bytes)
     with stage("quantize"):
         quantized = quantize(picked, factor=factor, symmetric=key.view == FILTERS)
     if bias is not None:
-        bias = bias.float()[list(chosen)] if len(bias) == count else None
+        chosen = slice(None) if channels is None else channels
+        bias = bias.float()[chosen] if len(bias) == count else None
     shape = (count, planes, height, width)
-    return encode(quantized, key, list(chosen), shape, factor, bias, stand_in)
+    return encode(quantized, key, channels, shape, factor, bias, stand_in)
 
 
 def encode(
     quantized: Quantized,
     key: FrameKey,
-    channels: list[int],
+    channels: list[int] | None,
     shape: tuple[int, int, int, int],
     factor: int,
     bias: Tensor | None = None,
@@ -154,17 +159,18 @@ def encode(
     Args:
         quantized: The tiles.
         key: What it shows.
-        channels: Which channel each tile is.
+        channels: Which channel each tile is; None: all of the layer, in order.
         shape: (tiles, planes, height, width) of the whole layer at full resolution.
         factor: By how much each side was averaged down.
         bias: float32 (tiles,), what each filter adds; None: nothing.
         stand_in: Whether it says that there is a better one.
     """
+    every = np.arange(shape[0], dtype=np.int32)  # a list takes longer than the rest of the frame
     arrays = {
         "codes": quantized.codes.numpy(),
         "bounds": quantized.bounds.numpy(),
         "stats": quantized.stats.numpy(),
-        "channels": np.asarray(channels, dtype=np.int32),
+        "channels": every if channels is None else np.asarray(channels, dtype=np.int32),
     }
     if bias is not None:
         arrays["bias"] = bias.numpy()
@@ -177,7 +183,7 @@ def encode(
         "image": str(key.image),
         "shape": json.dumps(shape),
         "factor": str(factor),
-        "stats": json.dumps(STATISTICS),
+        "stats": _STATISTICS,
     }
     if stand_in:
         metadata["stand_in"] = "1"

@@ -198,17 +198,7 @@ class Inspection:
             KeyError: No layer has that name.
             ValueError: The layer has no weights, or not yet.
         """
-        run = self.layer(name)
-        layer = run.layer
-        if layer.kind == "other":
-            raise ValueError(f"layer {name!r} is a {layer.type}, which has no filters")
-        with self._lock:
-            if not run.functional:
-                return filters(layer.module)
-            weight = self._look.trace.weights[name].to("cpu", copy=True)
-            return (
-                by_filter(weight, layer.groups or 1) if layer.kind == "conv_transpose" else weight
-            )
+        return self._filters(name, copy=True)
 
     def tiles(
         self, name: str, view: str, call: int = 0, image: int = 0, *, copy: bool = True
@@ -228,7 +218,7 @@ class Inspection:
             ValueError: The view is unknown, or the layer has nothing to show in it.
         """
         if view == frame.FILTERS:
-            return filter_tiles(self.filters(name))
+            return filter_tiles(self._filters(name, copy))
         if view == frame.FEATURE_MAPS:
             tiles = map_tiles(self._kept(name, call), self.layer(name).layer, image)
             return tiles.clone() if copy else tiles
@@ -314,8 +304,7 @@ class Inspection:
             self._check_call(name, call)
             coded = self._look.coded(name, call, image)
             if coded is not None and (max_bytes or frame.MAX_BYTES[view]) >= frame.MAX_BYTES[view]:
-                every = list(range(coded.shape[0]))
-                return frame.encode(coded.quantized, key, every, coded.shape, coded.factor)
+                return frame.encode(coded.quantized, key, None, coded.shape, coded.factor)
         tiles = self.tiles(name, view, call, image, copy=False)
         return frame.pack(
             tiles,
@@ -434,6 +423,19 @@ class Inspection:
         if not 0 <= call < run.calls:
             often = f"it ran {run.calls} times" if run.ran else "it never ran for this input"
             raise ValueError(f"layer {name!r} has no call {call}: {often}")
+
+    def _filters(self, name: str, copy: bool) -> Tensor:
+        run = self.layer(name)
+        layer = run.layer
+        if layer.kind == "other":
+            raise ValueError(f"layer {name!r} is a {layer.type}, which has no filters")
+        with self._lock:
+            if not run.functional:
+                return filters(layer.module, copy=copy)
+            weight = self._look.trace.weights[name].to("cpu", copy=copy)
+            return (
+                by_filter(weight, layer.groups or 1) if layer.kind == "conv_transpose" else weight
+            )
 
     def _kept(self, name: str, call: int) -> Tensor:
         self._check_call(name, call)

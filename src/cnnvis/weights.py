@@ -14,7 +14,7 @@ from torch.nn.utils.prune import BasePruningMethod
 from cnnvis.layers import check_model, kind_of, parametrizations, type_name, unwrap, walk
 
 
-def filters(module: nn.Module) -> Tensor:
+def filters(module: nn.Module, *, copy: bool = True) -> Tensor:
     """The weights of a layer as they are now, one filter per output channel.
 
     Reading leaves the module as it was: parametrizations (spectral norm's power iteration too) are
@@ -23,6 +23,8 @@ def filters(module: nn.Module) -> Tensor:
 
     Args:
         module: A convolution, transposed convolution or Linear, on any device.
+        copy: Whether the result is the caller's own. False: it may be the module's own memory, to be
+            read at once.
 
     Returns:
         A copy on the CPU in the module's dtype (float32 where it is quantized), contiguous:
@@ -61,8 +63,11 @@ def filters(module: nn.Module) -> Tensor:
         )
     if weight.is_quantized:
         weight = weight.dequantize()
-    copy = torch.empty(weight.shape, dtype=weight.dtype, device="cpu").copy_(weight)
-    return by_filter(copy, cast(int, module.groups)) if kind == "conv_transpose" else copy
+    plain = type(weight) in (Tensor, nn.Parameter) and weight.layout == torch.strided
+    if copy or not plain or not weight.is_cpu:
+        weight = torch.empty(weight.shape, dtype=weight.dtype, device="cpu").copy_(weight)
+    weight = weight.detach()
+    return by_filter(weight, cast(int, module.groups)) if kind == "conv_transpose" else weight
 
 
 def bias(module: nn.Module) -> Tensor | None:
