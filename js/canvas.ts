@@ -1,3 +1,4 @@
+import { element } from "./dom.js";
 import { type Frame, keyOf } from "./frame.js";
 import type { Palette } from "./marks.js";
 import { Painter, paletteOf } from "./painter.js";
@@ -12,8 +13,7 @@ const LATE = 150;
 
 /** A canvas that draws the store's scene: a new frame when it comes, all else at most once per animation frame. */
 export function createCanvas(store: ViewerStore, signal: AbortSignal): HTMLCanvasElement {
-  const canvas = document.createElement("canvas");
-  canvas.className = "cnnvis-canvas";
+  const canvas = element("canvas.canvas", { tabindex: 0, role: "application" });
   const context = canvas.getContext("2d");
   const painter = new Painter(schedule, PATIENCE);
   let palette: Palette | null = null;

@@ -1,4 +1,5 @@
 import { middleCell, type Step, stepCell } from "./cursor.js";
+import { take } from "./dom.js";
 import { FEATURE_MAPS, FILTERS } from "./frame.js";
 import type { Go } from "./history.js";
 import { bound, type Chapter, chordOf } from "./keymap.js";
@@ -244,8 +245,7 @@ export function addKeys(canvas: HTMLCanvasElement, chapters: readonly Chapter[],
     (event) => {
       const run = runs.get(chordOf(event));
       if (run === undefined) return;
-      event.preventDefault();
-      event.stopPropagation();
+      take(event);
       run();
     },
     signal,

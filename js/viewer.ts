@@ -1,7 +1,7 @@
 import { createCanvas } from "./canvas.js";
 import { followConnection } from "./connection.js";
 import { followDetail } from "./detail.js";
-import { element } from "./dom.js";
+import { element, focusOn } from "./dom.js";
 import { followExact } from "./exact.js";
 import { exportsOf } from "./exports.js";
 import { feed } from "./feed.js";
@@ -66,14 +66,12 @@ export function mountViewer({ root, store, source, signal, fill = false }: Viewe
   );
 
   const canvas = createCanvas(store, signal);
-  canvas.tabIndex = 0;
-  canvas.setAttribute("role", "application");
   const actions: Actions = {
     motion: addGestures(canvas, store, source, signal),
     go: followHistory(store, source, signal),
     focusLayers() {
       store.set({ panels: { ...store.state.panels, layers: true } });
-      root.querySelector<HTMLElement>(".cnnvis-filter")?.focus({ preventScroll: true });
+      focusOn(root.querySelector<HTMLElement>(".cnnvis-filter"));
     },
     toggleFullscreen: () => toggleFullscreen(root, (toast) => store.set({ toast })),
     ...exportsOf(store, source, canvas, signal),
@@ -83,20 +81,20 @@ export function mountViewer({ root, store, source, signal, fill = false }: Viewe
   suppressShortcuts(root, signal);
 
   const app = element(
-    "div",
-    { class: "cnnvis-app" },
+    "div.app",
+    {},
     bannerPanel(store, signal),
     layersPanel(store, source, signal),
     inspectorPanel(store, source, signal),
     element(
-      "section",
-      { class: "cnnvis-main", "aria-label": "Layer" },
+      "section.main",
+      { "aria-label": "Layer" },
       toolbarPanel(store, source, actions, signal),
       element(
-        "div",
-        { class: "cnnvis-stage" },
+        "div.stage",
+        {},
         canvas,
-        element("div", { class: "cnnvis-progress", "aria-hidden": "true" }),
+        element("div.progress", { "aria-hidden": "true" }),
         progressPanel(store, signal),
         timingPanel(store, signal),
         messagePanel(store, signal),
@@ -107,7 +105,7 @@ export function mountViewer({ root, store, source, signal, fill = false }: Viewe
         tablePanel(store, source, signal),
         textPanel(store, signal),
       ),
-      element("footer", { class: "cnnvis-foot" }, readoutPanel(store, signal), legendPanel(store, signal)),
+      element("footer.foot", {}, readoutPanel(store, signal), legendPanel(store, signal)),
     ),
   );
   root.replaceChildren(app, ...(fill ? [] : [sizerPanel(store, source, signal)]), spokenPanel(store, signal));

@@ -1,4 +1,4 @@
-import { pointOn } from "./dom.js";
+import { pointOn, take } from "./dom.js";
 import type { Motion } from "./motion.js";
 import { currentTransform, type ViewerStore } from "./state.js";
 import { hold, invert, type Point, scaleWithin } from "./transform.js";
@@ -26,8 +26,7 @@ export function followWheel(
     const goesOn = event.timeStamp - last < PAUSE;
     // Where no scale is left, the wheel is the page's again, but not in the midst of a zoom.
     if (k === t.k && !goesOn) return;
-    event.preventDefault();
-    event.stopPropagation();
+    take(event);
     last = event.timeStamp;
     const at = pointOn(canvas, event);
     // A pointer that rests holds one point of the picture, also where the limits pushed it away for a while.

@@ -13,16 +13,16 @@ import { thumbnailsPanel } from "./thumbnails.js";
 /** What the model saw and said; on the picture, what the value that is pointed at has seen of it. */
 export function inputPanel(store: ViewerStore, source: Source, signal: AbortSignal): HTMLDetailsElement {
   const { element: panel, title, summary, body } = fold("Input");
-  const image = element("img", { class: "cnnvis-picture", alt: "What the model saw" });
-  const box = element("i", { class: "cnnvis-seen", hidden: true });
-  const picture = element("div", { class: "cnnvis-image" }, image, box);
-  const seen = element("p", { class: "cnnvis-note cnnvis-where" });
-  const shape = element("span", { class: "cnnvis-shape" });
+  const image = element("img.picture", { alt: "What the model saw" });
+  const box = element("i.seen", { hidden: true });
+  const picture = element("div.image", {}, image, box);
+  const seen = element("p.note.where");
+  const shape = element("span.shape");
   summary.append(shape);
-  const preprocessing = element("p", { class: "cnnvis-note" });
-  const predictions = element("ol", { class: "cnnvis-predictions", "aria-label": "Predictions" });
-  const remarks = element("ul", { class: "cnnvis-notes" });
-  const answer = element("div", { class: "cnnvis-input" }, picture, seen, predictions);
+  const preprocessing = element("p.note");
+  const predictions = element("ol.predictions", { "aria-label": "Predictions" });
+  const remarks = element("ul.notes");
+  const answer = element("div.input", {}, picture, seen, predictions);
   body.append(thumbnailsPanel(store, source, signal), answer, preprocessing, remarks);
 
   function show(): void {
@@ -39,11 +39,11 @@ export function inputPanel(store: ViewerStore, source: Source, signal: AbortSign
     predictions.hidden = said.predictions.length === 0;
     predictions.replaceChildren(
       ...said.predictions.slice(0, 5).map(({ label, probability }) => {
-        const bar = element("i", {});
+        const bar = element("i");
         bar.style.width = `${Math.min(1, Math.max(0, probability)) * 100}%`;
-        const text = element("span", { class: "cnnvis-label" }, label);
+        const text = element("span.label", {}, label);
         text.title = label;
-        return element("li", {}, text, element("span", { class: "cnnvis-odds" }, percent(probability)), bar);
+        return element("li", {}, text, element("span.odds", {}, percent(probability)), bar);
       }),
     );
     answer.hidden = picture.hidden && predictions.hidden;

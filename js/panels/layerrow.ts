@@ -32,8 +32,7 @@ export interface RowContent {
 /** One row of the tree: two lines and a place for the picture of a layer, one line of a module. */
 export function rowElement({ rows, index, layer, badges, words }: RowContent): HTMLElement {
   const row = rows[index];
-  const node = element("div", {
-    class: layer === null ? "cnnvis-group" : "cnnvis-row",
+  const node = element(layer === null ? "div.group" : "div.row", {
     role: "treeitem",
     tabindex: -1,
     "aria-level": row.depth + 1,
@@ -44,9 +43,9 @@ export function rowElement({ rows, index, layer, badges, words }: RowContent): H
   const depth = Math.min(row.depth, DEEPEST);
   node.style.paddingLeft = `${8 + depth * INDENT}px`;
   // One hairline for each module that it lies in.
-  const guides = element("span", { class: "cnnvis-guides", "aria-hidden": "true" });
+  const guides = element("span.guides", { "aria-hidden": "true" });
   guides.style.width = `${depth * INDENT}px`;
-  const chevron = element("span", { class: "cnnvis-chevron", "aria-hidden": "true" });
+  const chevron = element("span.chevron", { "aria-hidden": "true" });
   chevron.hidden = !holds(rows, index);
   node.append(
     guides,
@@ -57,7 +56,7 @@ export function rowElement({ rows, index, layer, badges, words }: RowContent): H
     node.title = `${row.key}\n${row.layers} layers · ${count(row.parameters)} parameters`;
     return node;
   }
-  node.append(element("span", { class: "cnnvis-preview", "aria-hidden": "true" }));
+  node.append(element("span.preview", { "aria-hidden": "true" }));
   node.title = `${layer.name}\n${layerText(layer)}`;
   node.classList.toggle("cnnvis-unrun", !layer.ran);
   return node;
@@ -65,10 +64,10 @@ export function rowElement({ rows, index, layer, badges, words }: RowContent): H
 
 function groupText(row: Row, words: readonly string[]): HTMLElement {
   return element(
-    "span",
-    { class: "cnnvis-lines" },
+    "span.lines",
+    {},
     nameElement(row, words),
-    element("span", { class: "cnnvis-count" }, `${row.layers} layers`),
+    element("span.count", {}, `${row.layers} layers`),
   );
 }
 
@@ -82,31 +81,20 @@ function layerLines(row: Row, layer: Layer, badges: readonly Badge[], words: rea
     layer.parameters > 0 ? count(layer.parameters) : "",
     layer.macs === null || !layer.ran ? "" : `${count(layer.macs)} mac`,
   ].filter(Boolean);
-  const top = element(
-    "span",
-    { class: "cnnvis-line" },
-    nameElement(row, words),
-    element("span", { class: "cnnvis-costs" }, costs.join(" · ")),
-  );
-  if (badges.length > 0)
-    top.append(element("span", { class: "cnnvis-badges" }, ...badgeElements(badges, ROOM)));
-  return element(
-    "span",
-    { class: "cnnvis-lines" },
-    top,
-    element("span", { class: "cnnvis-facts" }, facts.join(" · ")),
-  );
+  const top = element("span.line", {}, nameElement(row, words), element("span.costs", {}, costs.join(" · ")));
+  if (badges.length > 0) top.append(element("span.badges", {}, ...badgeElements(badges, ROOM)));
+  return element("span.lines", {}, top, element("span.facts", {}, facts.join(" · ")));
 }
 
 function nameElement({ label }: Row, words: readonly string[]): HTMLElement {
   const text = label.slice(0, LONGEST) || "(no name)";
   const cut = text.lastIndexOf(".") + 1;
   return element(
-    "span",
-    { class: "cnnvis-name" },
+    "span.name",
+    {},
     // The path gives way before the last part does.
-    element("span", { class: "cnnvis-path" }, ...marked(text, words, 0, cut)),
-    element("span", { class: "cnnvis-leaf" }, ...marked(text, words, cut, text.length)),
+    element("span.path", {}, ...marked(text, words, 0, cut)),
+    element("span.leaf", {}, ...marked(text, words, cut, text.length)),
   );
 }
 

@@ -14,16 +14,15 @@ import { treeKeys } from "./treekeys.js";
 
 /** The layers as the model is built of them, a box to find some by words, and which kind of them is shown. */
 export function layersPanel(store: ViewerStore, source: Source, signal: AbortSignal): HTMLElement {
-  const filter = element("input", {
-    class: "cnnvis-filter",
+  const filter = element("input.filter", {
     type: "search",
     placeholder: "Find: conv 3x3 512",
     "aria-label": "Find a layer by name, type, kernel, channels, map or note",
     spellcheck: "false",
     autocomplete: "off",
   });
-  const total = element("span", { class: "cnnvis-total", role: "status" });
-  const none = element("p", { class: "cnnvis-none", hidden: true }, "No layer has all of this.");
+  const total = element("span.total", { role: "status" });
+  const none = element("p.none", { hidden: true }, "No layer has all of this.");
   const paint = previewPainter();
   let layers: readonly Layer[] = [];
   let badges: ReturnType<typeof badgesOf>[] = [];
@@ -248,9 +247,9 @@ export function layersPanel(store: ViewerStore, source: Source, signal: AbortSig
   tiles = tilesOf(store);
   read();
   return element(
-    "section",
-    { class: "cnnvis-layers", "aria-label": "Layers" },
-    element("header", { class: "cnnvis-find" }, filter, total),
+    "section.layers",
+    { "aria-label": "Layers" },
+    element("header.find", {}, filter, total),
     kinds.root,
     list.box,
     none,

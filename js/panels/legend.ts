@@ -11,27 +11,27 @@ const STOPS = 24;
 
 /** What the colors mean: a bar with the values at its ends, and at zero where that is between them. */
 export function legendPanel(store: ViewerStore, signal: AbortSignal): HTMLElement {
-  const bar = element("div", { class: "cnnvis-colors" });
-  const tick = element("i", { class: "cnnvis-tick" });
+  const bar = element("div.colors");
+  const tick = element("i.tick");
   bar.append(tick);
-  const lo = element("span", {});
-  const hi = element("span", {});
-  const zero = element("span", { class: "cnnvis-zero" }, "0");
-  const caption = element("span", { class: "cnnvis-caption" });
-  const clipped = element("span", { class: "cnnvis-clipped" });
-  const odd = element("span", {});
+  const lo = element("span");
+  const hi = element("span");
+  const zero = element("span.zero", {}, "0");
+  const caption = element("span.caption");
+  const clipped = element("span.clipped");
+  const odd = element("span");
   const nonfinite = element(
-    "span",
-    { class: "cnnvis-nonfinite", hidden: true, title: "Values that are NaN or infinite" },
-    element("i", { class: "cnnvis-swatch" }),
+    "span.nonfinite",
+    { hidden: true, title: "Values that are NaN or infinite" },
+    element("i.swatch"),
     odd,
   );
   const legend = element(
-    "div",
-    { class: "cnnvis-legend" },
-    element("div", { class: "cnnvis-over" }, caption, clipped, nonfinite),
+    "div.legend",
+    {},
+    element("div.over", {}, caption, clipped, nonfinite),
     bar,
-    element("div", { class: "cnnvis-ends" }, lo, zero, hi),
+    element("div.ends", {}, lo, zero, hi),
   );
   let gradient = "";
   let counted: Frame | null = null;

@@ -1,9 +1,9 @@
 import { fieldText, kernelText, storageText, tileWord } from "../describe.js";
-import { element, setText } from "../dom.js";
+import { button, element, setText } from "../dom.js";
 import { count, percent, plain } from "../format.js";
 import { codeAt, dequantize, FILTERS, type Frame, statistic, tileSize } from "../frame.js";
 import { layerHistogram, tileHistogram } from "../histogram.js";
-import { atEnd, listen } from "../listen.js";
+import { atEnd } from "../listen.js";
 import { isEmpty, layerRange, nonfiniteCount, tileRange } from "../ranges.js";
 import { chosenTile, currentLayer, isWanted, pointedAt, type ViewerStore } from "../state.js";
 import type { Layer } from "../wire.js";
@@ -16,11 +16,10 @@ const LATER = 80;
 /** The numbers of the channel that is pointed at or picked, else of the layer, and how its values are spread. */
 export function numbersPanel(store: ViewerStore, signal: AbortSignal): HTMLDetailsElement {
   const { element: panel, title, body } = fold("Layer");
-  const table = element("dl", { class: "cnnvis-numbers" });
+  const table = element("dl.numbers");
   const chart = createChart();
-  const facts = element("p", { class: "cnnvis-note" });
-  const values = element("button", { type: "button", class: "cnnvis-link" }, "Table of values");
-  listen(values, "click", () => store.set({ sheet: "table" }), signal);
+  const facts = element("p.note");
+  const values = button("link", "Table of values", () => store.set({ sheet: "table" }), signal);
   body.append(table, chart.element, facts, values);
 
   let shown = "";

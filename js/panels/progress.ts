@@ -3,12 +3,8 @@ import type { ViewerStore } from "../state.js";
 
 /** A thin bar over the stage: how much of a look is done. */
 export function progressPanel(store: ViewerStore, signal: AbortSignal): HTMLElement {
-  const done = element("i", { class: "cnnvis-done" });
-  const bar = element(
-    "div",
-    { class: "cnnvis-look", role: "progressbar", "aria-label": "Looking at the model" },
-    done,
-  );
+  const done = element("i.done");
+  const bar = element("div.look", { role: "progressbar", "aria-label": "Looking at the model" }, done);
   const show = () => {
     const { progress } = store.state;
     bar.hidden = progress < 0;

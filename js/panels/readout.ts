@@ -4,8 +4,8 @@ import { currentLayer, isWanted, type ViewerStore } from "../state.js";
 
 /** The value under the pointer, in a line that is always there. */
 export function readoutPanel(store: ViewerStore, signal: AbortSignal): HTMLElement {
-  const place = element("span", { class: "cnnvis-place" });
-  const value = element("span", { class: "cnnvis-value" });
+  const place = element("span.place");
+  const value = element("span.value");
 
   function show(): void {
     const { state } = store;
@@ -26,7 +26,7 @@ export function readoutPanel(store: ViewerStore, signal: AbortSignal): HTMLEleme
     signal,
   );
   show();
-  return element("div", { class: "cnnvis-readout" }, place, value);
+  return element("div.readout", {}, place, value);
 }
 
 function idleText(view: Parameters<typeof tileWord>[0], channels: readonly number[]): string {

@@ -1,4 +1,4 @@
-import { element } from "../dom.js";
+import { element, take } from "../dom.js";
 import { listen } from "../listen.js";
 import type { Source } from "../source.js";
 import type { ViewerStore } from "../state.js";
@@ -10,8 +10,7 @@ const STEP = 20;
 
 /** The lower edge of the view, to be dragged up and down, or moved by the arrow keys. */
 export function sizerPanel(store: ViewerStore, source: Source, signal: AbortSignal): HTMLElement {
-  const sizer = element("div", {
-    class: "cnnvis-sizer",
+  const sizer = element("div.sizer", {
     role: "separator",
     "aria-orientation": "horizontal",
     "aria-label": "Height of the view",
@@ -57,8 +56,7 @@ export function sizerPanel(store: ViewerStore, source: Source, signal: AbortSign
     (event) => {
       const by = { ArrowUp: -STEP, ArrowDown: STEP }[event.key];
       if (by === undefined) return;
-      event.preventDefault();
-      event.stopPropagation();
+      take(event);
       source.choose({ height: within(store.state.height + by) });
     },
     signal,

@@ -1,25 +1,18 @@
 import { element, setText } from "../dom.js";
-import { listen } from "../listen.js";
+import { keepKeys, listen } from "../listen.js";
 import type { Source } from "../source.js";
 import { isWanted, type ViewerStore } from "../state.js";
 
 /** Which slice in depth is shown; only where there are more than one. */
 export function slicesPanel(store: ViewerStore, source: Source, signal: AbortSignal): HTMLElement {
-  const slider = element("input", {
+  const slider = element("input.slider", {
     type: "range",
-    class: "cnnvis-slider",
     min: 1,
     step: 1,
     title: "Slice in depth (keys [ and ])",
   });
-  const where = element("output", { class: "cnnvis-slice" });
-  const field = element(
-    "label",
-    { class: "cnnvis-field cnnvis-depth" },
-    element("span", {}, "Depth"),
-    slider,
-    where,
-  );
+  const where = element("output.slice");
+  const field = element("label.field.depth", {}, element("span", {}, "Depth"), slider, where);
 
   function show(): void {
     const { state } = store;
@@ -38,7 +31,7 @@ export function slicesPanel(store: ViewerStore, source: Source, signal: AbortSig
 
   listen(slider, "input", () => source.choose({ slice: Number(slider.value) - 1 }), signal);
   // Arrows are the slider's, not the notebook's.
-  listen(slider, "keydown", (event) => event.stopPropagation(), signal);
+  keepKeys(slider, signal);
   store.on(["scene", "layer", "view", "metadata"], show, signal);
   show();
   return field;

@@ -4,7 +4,7 @@ import { currentLayer, type State, type ViewerStore } from "../state.js";
 
 /** Says to who listens what the keys and clicks came to: the layer, the picked channels, the cell and its value. */
 export function spokenPanel(store: ViewerStore, signal: AbortSignal): HTMLElement {
-  const region = element("div", { class: "cnnvis-spoken", "aria-live": "polite" });
+  const region = element("div.spoken", { "aria-live": "polite" });
   const say = (text: string) => setText(region, text);
 
   store.on(["frame"], () => say(layerSpoken(store.state)), signal);

@@ -14,9 +14,9 @@ const SIDE = 32;
 
 /** The values of one tile as a table: what the picture shows, for who reads rather than sees. */
 export function tablePanel(store: ViewerStore, source: Source, signal: AbortSignal): HTMLElement {
-  const caption = element("caption", {});
-  const head = element("thead", {});
-  const body = element("tbody", {});
+  const caption = element("caption");
+  const head = element("thead");
+  const body = element("tbody");
   const planes = createStepper("kernel", (plane) => show({ plane }), signal);
   const rows = createStepper("block of rows", (index) => show({ top: index * SIDE }), signal);
   const columns = createStepper("block of columns", (index) => show({ left: index * SIDE }), signal);
@@ -24,8 +24,8 @@ export function tablePanel(store: ViewerStore, source: Source, signal: AbortSign
     store,
     { sheet: "table", title: "Values" },
     signal,
-    element("div", { class: "cnnvis-blocks" }, planes.element, rows.element, columns.element),
-    element("table", { class: "cnnvis-table" }, caption, head, body),
+    element("div.blocks", {}, planes.element, rows.element, columns.element),
+    element("table.table", {}, caption, head, body),
   );
   let at: { frame: Frame; tile: number; plane: number; top: number; left: number } | null = null;
   let asked = 0;
@@ -95,7 +95,7 @@ export function tablePanel(store: ViewerStore, source: Source, signal: AbortSign
     const cell = (value: number) =>
       error > 0 ? withError(value, error).split(" ")[0] : exactly(value, dtype);
     head.replaceChildren(
-      element("tr", {}, element("td", {}), ...across.map((i) => element("th", { scope: "col" }, String(i)))),
+      element("tr", {}, element("td"), ...across.map((i) => element("th", { scope: "col" }, String(i)))),
     );
     body.replaceChildren(
       ...Array.from({ length: rows[1] - rows[0] }, (_, i) =>

@@ -1,4 +1,4 @@
-import { element, reveal } from "../dom.js";
+import { element, focusOn, reveal, take } from "../dom.js";
 import { listen } from "../listen.js";
 import type { Source } from "../source.js";
 import { isHeld, type ViewerStore } from "../state.js";
@@ -9,8 +9,7 @@ const MOST = 64;
 
 /** The images of the batch as small pictures to pick one of; none where one image is all that can be shown. */
 export function thumbnailsPanel(store: ViewerStore, source: Source, signal: AbortSignal): HTMLElement {
-  const row = element("div", {
-    class: "cnnvis-thumbnails",
+  const row = element("div.thumbnails", {
     role: "radiogroup",
     "aria-label": "Images of the batch",
   });
@@ -25,9 +24,7 @@ export function thumbnailsPanel(store: ViewerStore, source: Source, signal: Abor
       built = wanted;
       buttons = Array.from({ length: count }, (_, index) => {
         const label = `Image ${index + 1}`;
-        const button = element("button", {
-          type: "button",
-          class: "cnnvis-thumbnail",
+        const button = element("button.thumbnail", {
           role: "radio",
           title: label,
           "aria-label": label,
@@ -68,11 +65,10 @@ export function thumbnailsPanel(store: ViewerStore, source: Source, signal: Abor
     (event) => {
       const by = { ArrowLeft: -1, ArrowUp: -1, ArrowRight: 1, ArrowDown: 1 }[event.key];
       if (by === undefined) return;
-      event.preventDefault();
-      event.stopPropagation();
+      take(event);
       const next = buttons[buttons.indexOf(event.target as HTMLElement) + by];
       next?.click();
-      next?.focus({ preventScroll: true });
+      focusOn(next);
     },
     signal,
   );

@@ -1,10 +1,9 @@
 import { badgesOf } from "../badges.js";
 import { FAMILIES, SAFE } from "../colormaps.js";
 import { blockText, callText, layerText, tileWord } from "../describe.js";
-import { element, setText } from "../dom.js";
+import { button, element, setText } from "../dom.js";
 import { FEATURE_MAPS, FILTERS, type View } from "../frame.js";
 import type { Actions } from "../keys.js";
-import { listen } from "../listen.js";
 import type { Source } from "../source.js";
 import { bestOf, currentLayer, hiddenCount, isHeld, isWanted, type ViewerStore } from "../state.js";
 import { type Colormap, SCALES, type Scale, SORTS, type Sort } from "../wire.js";
@@ -45,15 +44,13 @@ export function toolbarPanel(
   actions: Actions,
   signal: AbortSignal,
 ): HTMLElement {
-  const name = element("h2", { class: "cnnvis-title" });
-  const badges = element("span", { class: "cnnvis-badges" });
-  const facts = element("p", { class: "cnnvis-summary" });
-  const amount = element("span", { class: "cnnvis-amount" });
-  const averaged = element("span", { class: "cnnvis-badge" });
+  const name = element("h2.title");
+  const badges = element("span.badges");
+  const facts = element("p.summary");
+  const amount = element("span.amount");
+  const averaged = element("span.badge");
   const views = VIEWS.map(([view, label]) => {
-    const button = element("button", { type: "button", class: "cnnvis-segment" }, label);
-    listen(button, "click", () => source.choose({ view }), signal);
-    return { view, button };
+    return { view, segment: button("segment", label, () => source.choose({ view }), signal) };
   });
   const colormap = menu<Colormap>("Colors", [], {}, (value) => source.choose({ colormap: value }), signal);
   colormap.select.append(
@@ -108,7 +105,7 @@ export function toolbarPanel(
 
   function showChoices(): void {
     const { state } = store;
-    for (const { view, button } of views) button.setAttribute("aria-pressed", String(view === state.view));
+    for (const { view, segment } of views) segment.setAttribute("aria-pressed", String(view === state.view));
     colormap.select.value = state.colormap;
     scale.select.value = state.scale;
     sort.select.value = state.sort;
@@ -165,17 +162,17 @@ export function toolbarPanel(
   showFrame();
 
   return element(
-    "header",
-    { class: "cnnvis-head" },
-    element("div", { class: "cnnvis-headline" }, name, badges, facts),
+    "header.head",
+    {},
+    element("div.headline", {}, name, badges, facts),
     toolsPanel(store, actions, signal),
     element(
-      "div",
-      { class: "cnnvis-bar", role: "toolbar", "aria-label": "View" },
+      "div.bar",
+      { role: "toolbar", "aria-label": "View" },
       element(
-        "div",
-        { class: "cnnvis-segments", role: "group", "aria-label": "What is shown" },
-        ...views.map(({ button }) => button),
+        "div.segments",
+        { role: "group", "aria-label": "What is shown" },
+        ...views.map(({ segment }) => segment),
       ),
       calls.element,
       images.element,
@@ -184,7 +181,7 @@ export function toolbarPanel(
       scale.field,
       sort.field,
       displayPanel(store, source, signal),
-      element("div", { class: "cnnvis-status" }, averaged, amount),
+      element("div.status", {}, averaged, amount),
     ),
   );
 }
