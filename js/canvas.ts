@@ -51,7 +51,7 @@ export function createCanvas(store: ViewerStore, signal: AbortSignal): HTMLCanva
 
   function report(t: Transform | null, scene: Scene | null, status: string): void {
     const frame = scene?.frame ?? null;
-    const shown = frame !== null && isWanted(frame, store.state);
+    const shown = isWanted(frame, store.state);
     const isComplete = shown && painter.isComplete;
     canvas.dataset.coloring = String(shown && !isComplete);
     canvas.dataset.transform = t === null ? "" : `${t.k},${t.x},${t.y}`;

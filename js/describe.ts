@@ -1,7 +1,7 @@
 /** Sentences about a layer and its values: the words of the view in one place. */
 
 import { colorAt } from "./colormaps.js";
-import { count, exactly, perAxis, plain, times, withError } from "./format.js";
+import { count, exactly, joined, perAxis, plain, times, withError } from "./format.js";
 import { codeAt, dequantize, errorOf, FILTERS, type Frame, type View } from "./frame.js";
 import type { Cell } from "./layout.js";
 import type { Scene } from "./scene.js";
@@ -59,21 +59,30 @@ export function fieldOf({ receptiveField, receptiveFields }: Layer, call: number
 
 /** What the numbers of a layer are, and where: `float32 on cpu`. */
 export function storageText({ dtype, device }: Layer): string {
-  return [dtype, device === "" ? "" : `on ${device}`].filter(Boolean).join(" ");
+  return joined([dtype, device === "" ? "" : `on ${device}`], " ");
 }
 
 /** All that is known of a layer, in one line. */
 export function layerText(layer: Layer, call = 0): string {
-  return [
-    [layer.type, kernelText(layer)].filter(Boolean).join(" "),
+  return joined([
+    typeText(layer),
     channelsText(layer),
     mapText(layer, call),
     fieldOf(layer, call) === null ? "" : fieldText(layer, call),
-    layer.parameters > 0 ? `${count(layer.parameters)} parameters` : "",
-    layer.macs === null || !layer.ran ? "" : `${count(layer.macs)} multiply-adds`,
-  ]
-    .filter(Boolean)
-    .join(" · ");
+    ...costs(layer),
+  ]);
+}
+
+export function typeText(layer: Layer): string {
+  return joined([layer.type, kernelText(layer)], " ");
+}
+
+/** What a layer weighs and what a run of it takes: the numbers with these words. */
+export function costs(
+  { parameters, macs, ran }: Layer,
+  [weighs, takes] = [" parameters", " multiply-adds"],
+): string[] {
+  return [parameters > 0 ? count(parameters) + weighs : "", macs === null || !ran ? "" : count(macs) + takes];
 }
 
 /** Where a value is: `channel 12 · row 40 · column 7`. */

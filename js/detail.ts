@@ -79,8 +79,7 @@ export function followDetail(store: ViewerStore, source: Source, signal: AbortSi
 export function lacking(state: Readonly<State>): number[] {
   const { frame, scene, viewport, details } = state;
   const t = currentTransform(state);
-  if (frame === null || scene === null || t === null || scene.frame !== frame || !isWanted(frame, state))
-    return [];
+  if (scene === null || t === null || scene.frame !== frame || !isWanted(frame, state)) return [];
   if (frame.factor === 1 || t.k * viewport.ratio * frame.factor <= 1.25) return [];
   const corner = invert(t, { x: 0, y: 0 });
   const visible = positionsIn(scene.layout, {

@@ -1,5 +1,6 @@
 import { describeView } from "./describe.js";
 import { saveFile } from "./files.js";
+import { FONT } from "./font.js";
 import type { Frame } from "./frame.js";
 import type { Actions } from "./keys.js";
 import { arrange } from "./layout.js";
@@ -27,7 +28,7 @@ export function exportsOf(
   /** The tile that is meant, or a word on how to mean one. */
   function chosen(): { frame: Frame; tile: number } | null {
     const { frame } = store.state;
-    const tile = frame !== null && isWanted(frame, store.state) ? chosenTile(store.state, frame) : -1;
+    const tile = isWanted(frame, store.state) ? chosenTile(store.state, frame) : -1;
     if (frame !== null && tile >= 0) return { frame, tile };
     say("Pick a tile first.");
     return null;
@@ -155,10 +156,10 @@ async function viewPicture(
   context.scale(ratio, ratio);
   context.fillStyle = palette.ink;
   context.textBaseline = "middle";
-  context.font = "600 13px ui-sans-serif, system-ui, sans-serif";
+  context.font = `600 13px ${FONT}`;
   context.fillText(title, 14, MARGIN.above / 2, viewport.width - 28);
   const y = MARGIN.above + viewport.height + MARGIN.below / 2;
-  context.font = "12px ui-sans-serif, system-ui, sans-serif";
+  context.font = `12px ${FONT}`;
   context.fillText(colors.text, 14, y, viewport.width - 240);
   const left = viewport.width - 214;
   const bar = context.createLinearGradient(left, 0, left + 200, 0);

@@ -6,7 +6,7 @@ import { followLongPress } from "./longpress.js";
 import { createMotion, type Motion } from "./motion.js";
 import { pick } from "./selection.js";
 import type { Source } from "./source.js";
-import { currentTransform, isWanted, type ViewerStore } from "./state.js";
+import { currentTransform, readable, type ViewerStore } from "./state.js";
 import { invert, type Point } from "./transform.js";
 import { followWheel } from "./wheel.js";
 
@@ -36,18 +36,18 @@ export function addGestures(
 
   function hover(event: PointerEvent): void {
     if (event.pointerType === "touch" && !press.isPointing) return;
-    const { scene } = store.state;
+    const scene = readable(store.state);
     const point = worldAt(event);
-    const isRead = scene !== null && point !== null && isWanted(scene.frame, store.state);
-    const cell = isRead ? cellAt(scene.layout, point) : null;
+    const cell = scene !== null && point !== null ? cellAt(scene.layout, point) : null;
     if (!sameCell(cell, store.state.hover)) store.set({ hover: cell, inCells: false });
   }
 
   let beforeClick: readonly number[] = [];
   function click(event: MouseEvent): void {
-    const { scene, channels } = store.state;
+    const { channels } = store.state;
+    const scene = readable(store.state);
     const point = worldAt(event);
-    if (scene === null || point === null || !isWanted(scene.frame, store.state)) return;
+    if (scene === null || point === null) return;
     const position = positionAt(scene.layout, point);
     if (position === null) return;
     if (event.detail > 1) {

@@ -1,3 +1,4 @@
+import { FONT } from "./font.js";
 import type { Layout } from "./layout.js";
 import type { Palette } from "./marks.js";
 import type { Placement } from "./placement.js";
@@ -64,7 +65,7 @@ export function drawHeaders(
   const column = (index: number) => `${isGrouped ? "+" : ""}${index}`;
   const row = (index: number) => String(frame.channels[order[index]]);
 
-  context.font = `500 ${9.5 * ratio}px ui-sans-serif, system-ui, sans-serif`;
+  context.font = `500 ${9.5 * ratio}px ${FONT}`;
   context.textBaseline = "middle";
   context.fillStyle = palette.casing;
   context.globalAlpha = 0.92;

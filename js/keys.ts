@@ -9,7 +9,7 @@ import type { Motion } from "./motion.js";
 import { pickedPositions, revealing, type Scene } from "./scene.js";
 import { pickLayer } from "./selection.js";
 import type { Source } from "./source.js";
-import { currentTransform, isWanted, type Panels, type Sheet, type ViewerStore } from "./state.js";
+import { currentTransform, type Panels, readable, type Sheet, type ViewerStore } from "./state.js";
 import { invert } from "./transform.js";
 
 /** CSS pixels of a cell that can be told from its neighbors. */
@@ -39,12 +39,6 @@ export interface Actions {
  * until Escape.
  */
 export function keymap(store: ViewerStore, source: Source, { motion, go, ...actions }: Actions): Chapter[] {
-  /** The scene, when it is of what is wanted. */
-  function readable(): Scene | null {
-    const { scene } = store.state;
-    return scene !== null && isWanted(scene.frame, store.state) ? scene : null;
-  }
-
   function show(part: Rect): void {
     const t = revealing(store.state, part);
     if (t !== null) motion.goTo(t);
@@ -63,7 +57,7 @@ export function keymap(store: ViewerStore, source: Source, { motion, go, ...acti
   }
 
   function jump(to: (scene: Scene) => number, extend = false): void {
-    const scene = readable();
+    const scene = readable(store.state);
     if (scene === null) return;
     const position = to(scene);
     if (position >= 0 && position < scene.layout.tiles) pickTile(scene, position, extend);
@@ -78,7 +72,7 @@ export function keymap(store: ViewerStore, source: Source, { motion, go, ...acti
 
   /** From the picked tile to its cells, near enough to tell them apart. */
   function enter(): void {
-    const scene = readable();
+    const scene = readable(store.state);
     const t = currentTransform(store.state);
     if (scene === null || t === null || store.state.inCells) return;
     const position = pickedPositions(scene, store.state.channels).at(-1);
@@ -100,7 +94,7 @@ export function keymap(store: ViewerStore, source: Source, { motion, go, ...acti
   }
 
   function moveCell(step: Step): void {
-    const scene = readable();
+    const scene = readable(store.state);
     const { hover } = store.state;
     if (scene === null || hover === null) return;
     const next = stepCell(scene.layout, hover, step);
@@ -116,7 +110,7 @@ export function keymap(store: ViewerStore, source: Source, { motion, go, ...acti
   }
 
   function sliceBy(step: number): void {
-    const scene = readable();
+    const scene = readable(store.state);
     if (scene === null) return;
     const { at, depth } = scene.slice;
     source.choose({ slice: Math.min(Math.max(at + step, 0), depth - 1) });
@@ -271,20 +265,8 @@ export function suppressShortcuts(root: HTMLElement, signal: AbortSignal): void 
     (event) => {
       const jupyter = root.parentElement?.closest(".lm-Widget");
       if (!(event.ctrlKey || event.metaKey) || event.defaultPrevented || !jupyter) return;
-      const { key, code, keyCode, ctrlKey, metaKey, shiftKey, altKey } = event;
-      const again = {
-        key,
-        code,
-        keyCode,
-        ctrlKey,
-        metaKey,
-        shiftKey,
-        altKey,
-        bubbles: true,
-        cancelable: true,
-      };
       // What takes it, also keeps the browser from it.
-      if (!jupyter.dispatchEvent(new KeyboardEvent("keydown", again))) event.preventDefault();
+      if (!jupyter.dispatchEvent(new KeyboardEvent(event.type, event))) event.preventDefault();
     },
     signal,
   );

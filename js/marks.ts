@@ -1,3 +1,4 @@
+import { FONT } from "./font.js";
 import { type Frame, statistic } from "./frame.js";
 import { drawHatch } from "./hatch.js";
 import { hasHeaders } from "./headers.js";
@@ -67,7 +68,7 @@ function drawLabels(
   const positions = hasRoom(56, 48) ? visiblePositions(layout, place) : picked;
   const isOutside = (layout.pitch.height - layout.block.height) * place.k >= 16 * ratio;
   const height = 12 * ratio;
-  context.font = `500 ${9.5 * ratio}px ui-sans-serif, system-ui, sans-serif`;
+  context.font = `500 ${9.5 * ratio}px ${FONT}`;
   context.textBaseline = "middle";
   for (const position of positions) {
     const rect = onScreen(tileRect(layout, position), place);

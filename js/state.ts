@@ -132,8 +132,14 @@ export function wanted({ metadata, layer, view, call, batchIndex }: Readonly<Syn
   return { generation: metadata.generation, layer, view, call, image: batchIndex };
 }
 
-export function isWanted(frame: Frame, state: Readonly<State>): boolean {
-  return keyOf(frame) === keyOf(wanted(state));
+export function isWanted(frame: Frame | null, state: Readonly<State>): frame is Frame {
+  return frame !== null && keyOf(frame) === keyOf(wanted(state));
+}
+
+/** The scene, when it is of what is wanted: of another one nothing is read. */
+export function readable(state: Readonly<State>): Scene | null {
+  const { scene } = state;
+  return scene !== null && isWanted(scene.frame, state) ? scene : null;
 }
 
 /** The best that is known of a tile of the current frame: its detail, or the frame itself. */
@@ -217,8 +223,8 @@ export function exactAt(
 
 /** What is pointed at and not known exactly; colors of three planes stay as they are. */
 export function exactWanted(state: Readonly<State>): Pointed | null {
-  const { scene } = state;
-  if (scene === null || scene.arrangement === "color" || !isWanted(scene.frame, state)) return null;
+  const scene = readable(state);
+  if (scene === null || scene.arrangement === "color") return null;
   const pointed = pointedAt(state);
   return pointed === null || exactAt(state, pointed) !== null ? null : pointed;
 }

@@ -5,7 +5,7 @@ import { seenBy } from "../field.js";
 import { percent, times } from "../format.js";
 import { FEATURE_MAPS } from "../frame.js";
 import type { Source } from "../source.js";
-import { currentLayer, isWanted, type ViewerStore } from "../state.js";
+import { currentLayer, readable, type ViewerStore } from "../state.js";
 import { fold } from "./fold.js";
 import { noteItem } from "./notes.js";
 import { thumbnailsPanel } from "./thumbnails.js";
@@ -57,10 +57,10 @@ export function inputPanel(store: ViewerStore, source: Source, signal: AbortSign
 
   function showSeen(): void {
     const { state } = store;
-    const { scene, hover, view, call } = state;
+    const { hover, view, call } = state;
     const [height, width] = state.metadata.input.shape.slice(-2);
     const layer = currentLayer(state);
-    const isMap = view === FEATURE_MAPS && scene !== null && isWanted(scene.frame, state);
+    const isMap = view === FEATURE_MAPS && readable(state) !== null;
     const field = layer === null ? null : fieldOf(layer, call);
     const part =
       isMap && hover !== null && width > 0 ? seenBy(field, hover.row, hover.column, [height, width]) : null;

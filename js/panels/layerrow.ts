@@ -1,8 +1,8 @@
 import type { Badge } from "../badges.js";
 import { colorTable } from "../colormaps.js";
-import { channelsText, kernelText, layerText, mapText } from "../describe.js";
+import { channelsText, costs, layerText, mapText, typeText } from "../describe.js";
 import { element } from "../dom.js";
-import { count } from "../format.js";
+import { count, joined } from "../format.js";
 import type { Frame } from "../frame.js";
 import { marksIn } from "../search.js";
 import { holds, type Row } from "../tree.js";
@@ -72,18 +72,15 @@ function groupText(row: Row, words: readonly string[]): HTMLElement {
 }
 
 function layerLines(row: Row, layer: Layer, badges: readonly Badge[], words: readonly string[]): HTMLElement {
-  const facts = [
-    [layer.type, kernelText(layer)].filter(Boolean).join(" "),
-    channelsText(layer),
-    layer.ran ? mapText(layer) : "",
-  ].filter(Boolean);
-  const costs = [
-    layer.parameters > 0 ? count(layer.parameters) : "",
-    layer.macs === null || !layer.ran ? "" : `${count(layer.macs)} mac`,
-  ].filter(Boolean);
-  const top = element("span.line", {}, nameElement(row, words), element("span.costs", {}, costs.join(" · ")));
+  const facts = [typeText(layer), channelsText(layer), layer.ran ? mapText(layer) : ""];
+  const top = element(
+    "span.line",
+    {},
+    nameElement(row, words),
+    element("span.costs", {}, joined(costs(layer, ["", " mac"]))),
+  );
   if (badges.length > 0) top.append(element("span.badges", {}, ...badgeElements(badges, ROOM)));
-  return element("span.lines", {}, top, element("span.facts", {}, facts.join(" · ")));
+  return element("span.lines", {}, top, element("span.facts", {}, joined(facts)));
 }
 
 function nameElement({ label }: Row, words: readonly string[]): HTMLElement {

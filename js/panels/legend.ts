@@ -5,7 +5,7 @@ import { count, plain } from "../format.js";
 import { FILTERS, type Frame } from "../frame.js";
 import { nonfiniteCount, ownRange, type Range } from "../ranges.js";
 import { pickedPositions, type Scene } from "../scene.js";
-import { bestOf, isWanted, type State, type ViewerStore } from "../state.js";
+import { bestOf, readable, type State, type ViewerStore } from "../state.js";
 
 const STOPS = 24;
 
@@ -38,10 +38,9 @@ export function legendPanel(store: ViewerStore, signal: AbortSignal): HTMLElemen
 
   function show(): void {
     const { state } = store;
-    const { scene } = state;
-    const shown = scene !== null && isWanted(scene.frame, state);
-    legend.hidden = !shown;
-    if (!shown) return;
+    const scene = readable(state);
+    legend.hidden = scene === null;
+    if (scene === null) return;
     const { look } = scene;
     const colormap = look.arrangement === "color" ? "gray" : look.colormap;
     if (colormap !== gradient) {

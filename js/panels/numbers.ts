@@ -1,6 +1,6 @@
-import { fieldText, kernelText, storageText, tileWord } from "../describe.js";
+import { costs, fieldText, storageText, tileWord, typeText } from "../describe.js";
 import { button, element, setText } from "../dom.js";
-import { count, percent, plain } from "../format.js";
+import { count, joined, percent, plain } from "../format.js";
 import { codeAt, dequantize, FILTERS, type Frame, statistic, tileSize } from "../frame.js";
 import { layerHistogram, tileHistogram } from "../histogram.js";
 import { atEnd } from "../listen.js";
@@ -28,7 +28,7 @@ export function numbersPanel(store: ViewerStore, signal: AbortSignal): HTMLDetai
 
   function show(): void {
     const { state } = store;
-    const frame = state.frame !== null && isWanted(state.frame, state) ? state.frame : null;
+    const frame = isWanted(state.frame, state) ? state.frame : null;
     const tile = frame === null ? -1 : chosenTile(state, frame);
     const key = `${tile} ${state.view}`;
     // A pointer that stays within a tile changes nothing but the mark.
@@ -78,12 +78,7 @@ export function numbersPanel(store: ViewerStore, signal: AbortSignal): HTMLDetai
 /** What a value of the layer depends on, and what it is. */
 function factsOf(layer: Layer, call: number): string {
   const overwritten = layer.inPlace === "" ? "" : `overwritten by ${layer.inPlace}`;
-  const what = [layer.type, kernelText(layer)].filter(Boolean).join(" ");
-  const size = layer.parameters > 0 ? `${count(layer.parameters)} parameters` : "";
-  const work = layer.macs === null || !layer.ran ? "" : `${count(layer.macs)} multiply-adds`;
-  return [what, size, work, fieldText(layer, call), storageText(layer), overwritten]
-    .filter(Boolean)
-    .join(" · ");
+  return joined([typeText(layer), ...costs(layer), fieldText(layer, call), storageText(layer), overwritten]);
 }
 
 type Row = readonly [name: string, value: string];

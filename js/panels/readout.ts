@@ -1,6 +1,6 @@
 import { placeText, tileWord, valueText } from "../describe.js";
 import { element, setText } from "../dom.js";
-import { currentLayer, isWanted, type ViewerStore } from "../state.js";
+import { currentLayer, readable, type ViewerStore } from "../state.js";
 
 /** The value under the pointer, in a line that is always there. */
 export function readoutPanel(store: ViewerStore, signal: AbortSignal): HTMLElement {
@@ -9,13 +9,13 @@ export function readoutPanel(store: ViewerStore, signal: AbortSignal): HTMLEleme
 
   function show(): void {
     const { state } = store;
-    const { scene, hover, channels } = state;
-    const shown = scene !== null && isWanted(scene.frame, state);
-    if (shown && hover !== null) {
+    const { hover, channels } = state;
+    const scene = readable(state);
+    if (scene !== null && hover !== null) {
       setText(place, placeText(scene, currentLayer(state), hover));
       setText(value, valueText(state, scene, hover));
     } else {
-      setText(place, shown ? idleText(state.view, channels) : "");
+      setText(place, scene === null ? "" : idleText(state.view, channels));
       setText(value, "");
     }
   }

@@ -1,7 +1,7 @@
 import { element, setText } from "../dom.js";
 import { keepKeys, listen } from "../listen.js";
 import type { Source } from "../source.js";
-import { isWanted, type ViewerStore } from "../state.js";
+import { readable, type ViewerStore } from "../state.js";
 
 /** Which slice in depth is shown; only where there are more than one. */
 export function slicesPanel(store: ViewerStore, source: Source, signal: AbortSignal): HTMLElement {
@@ -17,10 +17,9 @@ export function slicesPanel(store: ViewerStore, source: Source, signal: AbortSig
   function show(): void {
     const { state } = store;
     const { scene } = state;
-    const shown = scene !== null && isWanted(scene.frame, state) && scene.slice.depth > 1;
     // While the next frame comes, the slider stays: it would only flicker.
     field.hidden = scene === null || scene.slice.depth <= 1;
-    slider.disabled = !shown;
+    slider.disabled = readable(state) === null;
     if (scene === null) return;
     const { at, depth } = scene.slice;
     slider.max = String(depth);

@@ -34,7 +34,7 @@ export function tablePanel(store: ViewerStore, source: Source, signal: AbortSign
     const { state } = store;
     const { frame, scene } = state;
     if (state.sheet !== "table") return;
-    if (frame === null || scene === null || !isWanted(frame, state)) {
+    if (scene === null || !isWanted(frame, state)) {
       store.set({ sheet: "none", toast: "There are no values to show." });
       return;
     }

@@ -5,7 +5,7 @@ import { button, element, setText } from "../dom.js";
 import { FEATURE_MAPS, FILTERS, type View } from "../frame.js";
 import type { Actions } from "../keys.js";
 import type { Source } from "../source.js";
-import { bestOf, currentLayer, hiddenCount, isHeld, isWanted, type ViewerStore } from "../state.js";
+import { bestOf, currentLayer, hiddenCount, isHeld, isWanted, readable, type ViewerStore } from "../state.js";
 import { type Colormap, SCALES, type Scale, SORTS, type Sort } from "../wire.js";
 import { badgeElements } from "./badge.js";
 import { displayPanel } from "./display.js";
@@ -109,7 +109,7 @@ export function toolbarPanel(
     colormap.select.value = state.colormap;
     scale.select.value = state.scale;
     sort.select.value = state.sort;
-    const inColor = state.scene?.arrangement === "color" && isWanted(state.scene.frame, state);
+    const inColor = readable(state)?.arrangement === "color";
     colormap.select.disabled = inColor;
     showSorts();
     colormap.field.title = inColor ? "Filters over red, green and blue are shown in these colors." : "";
@@ -127,7 +127,7 @@ export function toolbarPanel(
   function showFrame(): void {
     const { state } = store;
     const { frame, scene, hover } = state;
-    const shown = frame !== null && isWanted(frame, state);
+    const shown = isWanted(frame, state);
     const hidden = shown ? hiddenCount(frame, state) : 0;
     // No longer than it was: a bar that wraps anew would move the picture.
     setText(amount, shown ? `${frame.tiles - hidden} of ${frame.shape.tiles}` : "");
