@@ -27,6 +27,11 @@ export function keyOf({ generation, layer, view, call, image }: FrameKey): strin
   return JSON.stringify([generation, layer, view, ...(view === FILTERS ? [] : [call, image])]);
 }
 
+/** The key alone of what has one. */
+export function keyIn({ generation, layer, view, call, image }: FrameKey): FrameKey {
+  return { generation, layer, view, call, image };
+}
+
 /** The sizes of a layer's tiles at full resolution. */
 export interface Shape {
   readonly tiles: number;

@@ -26,8 +26,7 @@ export function addGestures(
   const leaveToPage = () => {
     canvas.style.touchAction = store.state.transform === null ? "pan-y" : "none";
   };
-  store.on(["transform"], leaveToPage, signal);
-  leaveToPage();
+  store.show(["transform"], leaveToPage, signal);
 
   function worldAt(event: MouseEvent): Point | null {
     const t = currentTransform(store.state);

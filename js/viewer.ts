@@ -132,11 +132,9 @@ export function mountViewer({ root, store, source, signal, fill = false }: Viewe
     signal,
   );
   store.on(["theme"], theme, signal);
-  store.on(["height"], size, signal);
+  store.show(["height"], size, signal);
   store.on(["panels"], fold, signal);
-  store.on(["layer", "view", "metadata"], nameCanvas, signal);
-  size();
-  nameCanvas();
+  store.show(["layer", "view", "metadata"], nameCanvas, signal);
   feed(store, source, signal);
   followDetail(store, source, signal);
   followExact(store, source, signal);

@@ -17,7 +17,6 @@ export function comparePanel(store: ViewerStore, source: Source, signal: AbortSi
     () => source.choose({ pinned: store.state.pinned.length > 0 ? [] : store.state.channels }),
     signal,
   );
-  store.on(["channels", "pinned"], show, signal);
-  show();
+  store.show(["channels", "pinned"], show, signal);
   return node;
 }

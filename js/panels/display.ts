@@ -87,7 +87,6 @@ export function displayPanel(store: ViewerStore, source: Source, signal: AbortSi
 
   for (const field of [low, high]) listen(field, "input", type, signal);
   listen(overlay, "input", () => source.choose({ overlay: Number(overlay.value) / 100 }), signal);
-  store.on(["clip", "hide", "overlay", "scene", "limits", "scale", "picture"], show, signal);
-  show();
+  store.show(["clip", "hide", "overlay", "scene", "limits", "scale", "picture"], show, signal);
   return holder;
 }

@@ -81,9 +81,7 @@ export function inputPanel(store: ViewerStore, source: Source, signal: AbortSign
     setText(seen, `sees ${about}rows ${top}–${bottom}, columns ${left}–${right} of ${height}×${width}`);
   }
 
-  store.on(["metadata", "picture", "seen", "batchIndex"], show, signal);
-  store.on(["hover", "scene", "layer", "call", "view", "metadata"], showSeen, signal);
-  show();
-  showSeen();
+  store.show(["metadata", "picture", "seen", "batchIndex"], show, signal);
+  store.show(["hover", "scene", "layer", "call", "view", "metadata"], showSeen, signal);
   return panel;
 }

@@ -71,7 +71,7 @@ export function legendPanel(store: ViewerStore, signal: AbortSignal): HTMLElemen
     }
   }
 
-  store.on(
+  store.show(
     [
       "scene",
       "hover",
@@ -88,7 +88,6 @@ export function legendPanel(store: ViewerStore, signal: AbortSignal): HTMLElemen
     show,
     signal,
   );
-  show();
   return legend;
 }
 

@@ -10,8 +10,7 @@ export function bannerPanel(store: ViewerStore, signal: AbortSignal): HTMLElemen
     setText(banner, problem);
     banner.hidden = problem === "";
   };
-  store.on(["problem"], show, signal);
-  show();
+  store.show(["problem"], show, signal);
   return banner;
 }
 
@@ -35,8 +34,7 @@ export function messagePanel(store: ViewerStore, signal: AbortSignal): HTMLEleme
     setText(text, "text" in status ? status.text : status.kind === "loading" ? waiting : hidden);
     message.dataset.kind = status.kind;
   };
-  store.on(["status", "connection", "scene", "hide"], show, signal);
-  show();
+  store.show(["status", "connection", "scene", "hide"], show, signal);
   return message;
 }
 
@@ -54,8 +52,7 @@ export function connectionPanel(store: ViewerStore, signal: AbortSignal): HTMLEl
     };
     setText(badge, status.kind === "ready" ? words[connection] : "");
   };
-  store.on(["connection", "status", "frame"], show, signal);
-  show();
+  store.show(["connection", "status", "frame"], show, signal);
   return badge;
 }
 

@@ -69,9 +69,8 @@ export function numbersPanel(store: ViewerStore, signal: AbortSignal): HTMLDetai
     );
   }
 
-  store.on(["frame", "channels", "hover", "layer", "view", "call", "batchIndex", "metadata"], show, signal);
+  store.show(["frame", "channels", "hover", "layer", "view", "call", "batchIndex", "metadata"], show, signal);
   atEnd(signal, () => clearTimeout(waiting));
-  show();
   return panel;
 }
 

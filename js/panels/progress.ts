@@ -13,7 +13,6 @@ export function progressPanel(store: ViewerStore, signal: AbortSignal): HTMLElem
     bar.setAttribute("aria-valuenow", share);
     done.style.width = `${share}%`;
   };
-  store.on(["progress"], show, signal);
-  show();
+  store.show(["progress"], show, signal);
   return bar;
 }

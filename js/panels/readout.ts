@@ -20,12 +20,11 @@ export function readoutPanel(store: ViewerStore, signal: AbortSignal): HTMLEleme
     }
   }
 
-  store.on(
+  store.show(
     ["scene", "hover", "details", "exact", "channels", "layer", "view", "call", "batchIndex", "metadata"],
     show,
     signal,
   );
-  show();
   return element("div.readout", {}, place, value);
 }
 

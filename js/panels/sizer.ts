@@ -61,7 +61,6 @@ export function sizerPanel(store: ViewerStore, source: Source, signal: AbortSign
     },
     signal,
   );
-  store.on(["height"], show, signal);
-  show();
+  store.show(["height"], show, signal);
   return sizer;
 }

@@ -31,7 +31,6 @@ export function slicesPanel(store: ViewerStore, source: Source, signal: AbortSig
   listen(slider, "input", () => source.choose({ slice: Number(slider.value) - 1 }), signal);
   // Arrows are the slider's, not the notebook's.
   keepKeys(slider, signal);
-  store.on(["scene", "layer", "view", "metadata"], show, signal);
-  show();
+  store.show(["scene", "layer", "view", "metadata"], show, signal);
   return field;
 }

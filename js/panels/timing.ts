@@ -17,7 +17,6 @@ export function timingPanel(store: ViewerStore, signal: AbortSignal): HTMLElemen
       times === null ? "Pick a layer to see what it takes." : `${ms(total)} ms: ${parts.join(" · ")}`,
     );
   };
-  store.on(["timing", "times"], show, signal);
-  show();
+  store.show(["timing", "times"], show, signal);
   return line;
 }

@@ -143,23 +143,19 @@ export function toolbarPanel(
     averaged.style.visibility = detailed ? "hidden" : "";
   }
 
-  store.on(["metadata", "layer"], showLayer, signal);
+  store.show(["metadata", "layer"], showLayer, signal);
   store.on(["call"], showFacts, signal);
-  store.on(["metadata", "layer", "view", "call", "batchIndex", "picture"], showSteppers, signal);
-  store.on(
+  store.show(["metadata", "layer", "view", "call", "batchIndex", "picture"], showSteppers, signal);
+  store.show(
     ["view", "colormap", "scale", "sort", "scene", "layer", "call", "batchIndex", "channels", "pinned"],
     showChoices,
     signal,
   );
-  store.on(
+  store.show(
     ["frame", "layer", "view", "call", "batchIndex", "metadata", "hover", "details", "scene"],
     showFrame,
     signal,
   );
-  showLayer();
-  showSteppers();
-  showChoices();
-  showFrame();
 
   return element(
     "header.head",

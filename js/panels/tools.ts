@@ -18,8 +18,7 @@ export function toolsPanel(store: ViewerStore, actions: Actions, signal: AbortSi
     back.disabled = step(store.state.trail, -1) === null;
     forward.disabled = step(store.state.trail, 1) === null;
   };
-  store.on(["trail"], showTrail, signal);
-  showTrail();
+  store.show(["trail"], showTrail, signal);
 
   const fold = (panel: keyof Panels, glyph: string, title: string) => {
     const node = tool(glyph, title, () => {
@@ -27,8 +26,7 @@ export function toolsPanel(store: ViewerStore, actions: Actions, signal: AbortSi
       store.set({ panels: { ...panels, [panel]: !panels[panel] } });
     });
     const show = () => node.setAttribute("aria-pressed", String(store.state.panels[panel]));
-    store.on(["panels"], show, signal);
-    show();
+    store.show(["panels"], show, signal);
     return node;
   };
 
