@@ -6,7 +6,8 @@
 import { writeFile } from "node:fs/promises";
 import * as d3 from "d3-scale-chromatic";
 
-const POINTS = 24;
+// As few as leave no color further than two levels from its own.
+const POINTS = 28;
 
 // Diverging maps run from blue (purple, brown, ...) below zero to red above, the other way round than d3's.
 const MAPS = {
