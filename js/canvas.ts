@@ -33,7 +33,7 @@ export function createCanvas(store: ViewerStore, signal: AbortSignal): HTMLCanva
     const { state } = store;
     const { viewport, scene, status } = state;
     drawn = scene?.frame ?? null;
-    if (scene === null || keyOf(scene.frame) === painted) begun = 0;
+    if (!scene || keyOf(scene.frame) === painted) begun = 0;
     else begun ||= performance.now();
     const width = Math.round(viewport.width * viewport.ratio);
     const height = Math.round(viewport.height * viewport.ratio);
@@ -54,7 +54,7 @@ export function createCanvas(store: ViewerStore, signal: AbortSignal): HTMLCanva
     const shown = isWanted(frame, store.state);
     const isComplete = shown && painter.isComplete;
     canvas.dataset.coloring = String(shown && !isComplete);
-    canvas.dataset.transform = t === null ? "" : `${t.k},${t.x},${t.y}`;
+    canvas.dataset.transform = t ? `${t.k},${t.x},${t.y}` : "";
     canvas.dataset.layer = frame?.layer ?? "";
     canvas.dataset.view = frame?.view ?? "";
     canvas.dataset.call = String(frame?.call ?? "");
@@ -106,7 +106,7 @@ export function createCanvas(store: ViewerStore, signal: AbortSignal): HTMLCanva
   /** A new frame is drawn at once, so that it is there when the screen is next drawn. */
   function changed(): void {
     const { scene } = store.state;
-    if (scene === null || scene.frame === drawn) schedule();
+    if (!scene || scene.frame === drawn) schedule();
     else {
       cancelAnimationFrame(scheduled);
       paint();

@@ -19,7 +19,7 @@ export function stepCell(layout: Layout, cell: Cell, { dx, dy }: Step): Cell {
       x: x + width / 2 + dx * far,
       y: y + height / 2 + dy * (far + (layout.rowHeight - 1) / 2),
     });
-    if (next !== null && (next.position !== cell.position || next.plane !== cell.plane)) return next;
+    if (next && (next.position !== cell.position || next.plane !== cell.plane)) return next;
   }
   return cell;
 }

@@ -30,7 +30,7 @@ export function channelsText({ inChannels, outChannels }: Layer): string {
 /** The size of a call's maps: the output's shape without batch and channels. */
 export function mapText({ outputShapes }: Layer, call = 0): string {
   const shape = outputShapes[call];
-  return shape === undefined || shape.length < 3 ? "" : times(shape.slice(2));
+  return !shape || shape.length < 3 ? "" : times(shape.slice(2));
 }
 
 /** `call 2 of 5`, with the size of the call's maps where sizes differ. */
@@ -44,7 +44,7 @@ export function callText(layer: Layer, call: number): string {
 export function fieldText(layer: Layer, call: number): string {
   const { fieldReason } = layer;
   const field = fieldOf(layer, call);
-  if (field === null) return fieldReason === "" ? "" : `receptive field unknown: ${fieldReason}`;
+  if (!field) return fieldReason === "" ? "" : `receptive field unknown: ${fieldReason}`;
   if (field.whole) return "sees the whole input";
   if (field.size.length === 0) return "";
   const unit = ["values", "samples", "px"][field.size.length] ?? "values";
@@ -104,7 +104,7 @@ export function placeText(
 export function valueText(state: Readonly<State>, scene: Scene, cell: Cell): string {
   const { frame, order, arrangement, slice } = scene;
   const pointed = pointedAt(state);
-  const exact = arrangement === "color" || pointed === null ? null : exactAt(state, pointed);
+  const exact = arrangement === "color" || !pointed ? null : exactAt(state, pointed);
   if (exact !== null) return `value ${exactly(exact, currentLayer(state)?.dtype ?? "")}`;
   const best = bestOf(state, frame, order[cell.position]);
   const at = (plane: number) => numberText(best.frame, best.tile, planeOf(slice, plane), cell);
@@ -151,7 +151,7 @@ export function describeView(
   const name = look.arrangement === "color" ? "gray" : look.colormap;
   const stops = Array.from({ length: 25 }, (_, i) => colorAt(name, i / 24));
   const whose = `each ${tileWord(view)} by its own range`;
-  const range = look.range === null ? whose : `${plain(look.range.lo)} to ${plain(look.range.hi)}`;
+  const range = look.range ? `${plain(look.range.lo)} to ${plain(look.range.hi)}` : whose;
   const clipped = clip > 0 ? ` · ${plain(100 - 2 * clip)} % of the values` : "";
   const what = view === FILTERS ? "filters" : "feature maps";
   return { title: `${metadata.model} · ${layer} · ${what}`, colors: { text: `${range}${clipped}`, stops } };

@@ -32,11 +32,11 @@ export function followDetail(store: ViewerStore, source: Source, signal: AbortSi
       request = null;
       if (store.state.details.size > 0) store.set({ details: new Map() });
     }
-    if (of !== null && of.factor > 1) resting = setTimeout(ask, REST);
+    if (of && of.factor > 1) resting = setTimeout(ask, REST);
   }
 
   async function ask(): Promise<void> {
-    if (request !== null || of === null) return;
+    if (request !== null || !of) return;
     const frame = of;
     const missing = lacking(store.state).filter((channel) => !refused.has(channel));
     const channels = missing.slice(0, Math.max(1, Math.floor(ANSWER / tileSize(frame.shape))));
@@ -79,7 +79,7 @@ export function followDetail(store: ViewerStore, source: Source, signal: AbortSi
 export function lacking(state: Readonly<State>): number[] {
   const { frame, scene, viewport, details } = state;
   const t = currentTransform(state);
-  if (scene === null || t === null || scene.frame !== frame || !isWanted(frame, state)) return [];
+  if (!scene || !t || scene.frame !== frame || !isWanted(frame, state)) return [];
   if (frame.factor === 1 || t.k * viewport.ratio * frame.factor <= 1.25) return [];
   const corner = invert(t, { x: 0, y: 0 });
   const visible = positionsIn(scene.layout, {

@@ -42,7 +42,7 @@ export function followExact(store: ViewerStore, source: Source, signal: AbortSig
 
   async function ask(): Promise<void> {
     const wanted = exactWanted(store.state);
-    if (wanted === null || isAsking) return;
+    if (!wanted || isAsking) return;
     let isAnswered = false;
     const { of, channel, plane, row, column, size } = wanted;
     isAsking = true;
@@ -63,7 +63,7 @@ export function followExact(store: ViewerStore, source: Source, signal: AbortSig
       };
       // An answer out of another look would be of other values.
       const { frame } = store.state;
-      if (frame !== null && keyOf(frame) === keyOf(of) && values.length === exact.rows * exact.columns) {
+      if (frame && keyOf(frame) === keyOf(of) && values.length === exact.rows * exact.columns) {
         store.set({ exact });
         isAnswered = true;
       }

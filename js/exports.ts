@@ -29,7 +29,7 @@ export function exportsOf(
   function chosen(): { frame: Frame; tile: number } | null {
     const { frame } = store.state;
     const tile = isWanted(frame, store.state) ? chosenTile(store.state, frame) : -1;
-    if (frame !== null && tile >= 0) return { frame, tile };
+    if (frame && tile >= 0) return { frame, tile };
     say("Pick a tile first.");
     return null;
   }
@@ -37,7 +37,7 @@ export function exportsOf(
   async function copyValues(how: "tsv" | "numpy"): Promise<void> {
     const it = chosen();
     const { state } = store;
-    if (it === null || state.scene === null) return;
+    if (!it || !state.scene) return;
     const { frame, tile } = it;
     const plane = pointedAt(state)?.plane ?? planeOf(state.scene.slice, 0);
     const { height, width } = frame.shape;
@@ -53,10 +53,10 @@ export function exportsOf(
 
   async function copyPicture(): Promise<void> {
     const it = chosen();
-    if (it === null) return;
+    if (!it) return;
     const picture = tilePicture(store.state, it.frame, it.tile);
-    const blob = picture === null ? null : await pngOf(picture);
-    if (blob === null) return;
+    const blob = picture ? await pngOf(picture) : null;
+    if (!blob) return;
     const isCopied = await copyImage(blob);
     if (!isCopied) saveFile(blob, `${nameOf(it.frame)}-${it.frame.channels[it.tile]}.png`);
     say(
@@ -68,9 +68,9 @@ export function exportsOf(
 
   async function savePicture(ratio: number): Promise<void> {
     const { scene } = store.state;
-    const picture = scene === null ? null : await viewPicture(store.state, canvas, ratio);
-    const blob = picture === null ? null : await pngOf(picture);
-    if (blob === null || scene === null) return;
+    const picture = scene ? await viewPicture(store.state, canvas, ratio) : null;
+    const blob = picture ? await pngOf(picture) : null;
+    if (!blob || !scene) return;
     saveFile(blob, `${nameOf(scene.frame)}@${ratio}x.png`);
     say(`Saved ${picture?.width}×${picture?.height} pixels.`);
   }
@@ -92,7 +92,7 @@ export function exportsOf(
 /** One tile alone, each of its cells a whole number of pixels. */
 function tilePicture(state: Readonly<State>, frame: Frame, tile: number): HTMLCanvasElement | null {
   const { scene } = state;
-  if (scene === null) return null;
+  if (!scene) return null;
   const { planes, rows, width, rowHeight, block } = scene.layout;
   const layout = arrange(
     { tiles: 1, planes, height: rows, width },
@@ -136,7 +136,7 @@ async function viewPicture(
   picture.width = Math.round(viewport.width * ratio);
   picture.height = Math.round((viewport.height + MARGIN.above + MARGIN.below) * ratio);
   const context = picture.getContext("2d");
-  if (context === null || scene === null) return null;
+  if (context === null || !scene) return null;
   const palette = paletteOf(canvas);
   context.fillStyle = palette.casing;
   context.fillRect(0, 0, picture.width, picture.height);

@@ -24,13 +24,13 @@ export function addGestures(
 
   // A finger pans only what is zoomed in.
   const leaveToPage = () => {
-    canvas.style.touchAction = store.state.transform === null ? "pan-y" : "none";
+    canvas.style.touchAction = store.state.transform ? "none" : "pan-y";
   };
   store.show(["transform"], leaveToPage, signal);
 
   function worldAt(event: MouseEvent): Point | null {
     const t = currentTransform(store.state);
-    return t === null ? null : invert(t, pointOn(canvas, event));
+    return t ? invert(t, pointOn(canvas, event)) : null;
   }
 
   function hover(event: PointerEvent): void {
@@ -46,7 +46,7 @@ export function addGestures(
     const { channels } = store.state;
     const scene = readable(store.state);
     const point = worldAt(event);
-    if (scene === null || point === null) return;
+    if (!scene || !point) return;
     const position = positionAt(scene.layout, point);
     if (position === null) return;
     if (event.detail > 1) {
@@ -78,6 +78,6 @@ export function addGestures(
 }
 
 function sameCell(a: Cell | null, b: Cell | null): boolean {
-  if (a === null || b === null) return a === b;
+  if (!a || !b) return a === b;
   return a.position === b.position && a.plane === b.plane && a.row === b.row && a.column === b.column;
 }

@@ -41,7 +41,7 @@ export interface Actions {
 export function keymap(store: ViewerStore, source: Source, { motion, go, ...actions }: Actions): Chapter[] {
   function show(part: Rect): void {
     const t = revealing(store.state, part);
-    if (t !== null) motion.goTo(t);
+    if (t) motion.goTo(t);
   }
 
   function move(step: Step, extend: boolean): void {
@@ -58,7 +58,7 @@ export function keymap(store: ViewerStore, source: Source, { motion, go, ...acti
 
   function jump(to: (scene: Scene) => number, extend = false): void {
     const scene = readable(store.state);
-    if (scene === null) return;
+    if (!scene) return;
     const position = to(scene);
     if (position >= 0 && position < scene.layout.tiles) pickTile(scene, position, extend);
   }
@@ -74,7 +74,7 @@ export function keymap(store: ViewerStore, source: Source, { motion, go, ...acti
   function enter(): void {
     const scene = readable(store.state);
     const t = currentTransform(store.state);
-    if (scene === null || t === null || store.state.inCells) return;
+    if (!scene || !t || store.state.inCells) return;
     const position = pickedPositions(scene, store.state.channels).at(-1);
     if (position === undefined) {
       pickTile(scene, 0);
@@ -96,7 +96,7 @@ export function keymap(store: ViewerStore, source: Source, { motion, go, ...acti
   function moveCell(step: Step): void {
     const scene = readable(store.state);
     const { hover } = store.state;
-    if (scene === null || hover === null) return;
+    if (!scene || !hover) return;
     const next = stepCell(scene.layout, hover, step);
     store.set({ hover: next });
     const channel = scene.frame.channels[scene.order[next.position]];
@@ -111,7 +111,7 @@ export function keymap(store: ViewerStore, source: Source, { motion, go, ...acti
 
   function sliceBy(step: number): void {
     const scene = readable(store.state);
-    if (scene === null) return;
+    if (!scene) return;
     const { at, depth } = scene.slice;
     source.choose({ slice: Math.min(Math.max(at + step, 0), depth - 1) });
   }
@@ -119,7 +119,7 @@ export function keymap(store: ViewerStore, source: Source, { motion, go, ...acti
   function layerBy(step: number): void {
     const { metadata, layer } = store.state;
     const next = metadata.layers[metadata.layers.findIndex(({ name }) => name === layer) + step];
-    if (next !== undefined) source.choose(pickLayer(next.name));
+    if (next) source.choose(pickLayer(next.name));
   }
 
   function turn(): void {
@@ -238,7 +238,7 @@ export function addKeys(canvas: HTMLCanvasElement, chapters: readonly Chapter[],
     "keydown",
     (event) => {
       const run = runs.get(chordOf(event));
-      if (run === undefined) return;
+      if (!run) return;
       take(event);
       run();
     },

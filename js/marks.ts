@@ -32,7 +32,7 @@ export function drawMarks(
     strokeAround(context, onScreen(rect, place), palette.casing, (width + 2) * ratio, width * ratio);
     strokeAround(context, onScreen(rect, place), color, width * ratio, width * ratio);
   };
-  if (hover !== null) {
+  if (hover) {
     const { position, plane } = hover;
     if (layout.planes > 1) outline(planeRect(layout, position, plane), palette.ink, 1);
     outline(tileRect(layout, position), palette.ink, 1);
@@ -40,7 +40,7 @@ export function drawMarks(
   for (const position of picked) {
     outline(tileRect(layout, position), palette.accent, 2);
   }
-  if (hover !== null && place.k / ratio >= 6) {
+  if (hover && place.k / ratio >= 6) {
     // Tiles side by side are read at the same place.
     const linked = state.pinned.length > 0 ? visiblePositions(layout, place) : [hover.position];
     for (const position of linked) outline(cellRect(layout, { ...hover, position }), palette.ink, 1);

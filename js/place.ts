@@ -9,8 +9,8 @@ import type { Place } from "./wire.js";
  * @param by the view that says so.
  */
 export function placeOf({ scene, transform }: Readonly<State>, by: string): Place | null {
-  if (scene === null) return null;
-  if (transform === null) return { k: 1, x: 0, y: 0, columns: 0, by };
+  if (!scene) return null;
+  if (!transform) return { k: 1, x: 0, y: 0, columns: 0, by };
   const { viewport } = scene.limits;
   const { x, y } = invert(transform, { x: viewport.width / 2, y: viewport.height / 2 });
   return { k: transform.k, x, y, columns: scene.layout.columns, by };

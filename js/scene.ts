@@ -33,8 +33,8 @@ export interface Scene {
 /** The scene for a state, and the transform that keeps the user's place in it. */
 export function nextScene(state: Readonly<State>): Pick<State, "scene" | "transform" | "arriving"> {
   const { frame, viewport, scene: last, transform, arriving } = state;
-  if (frame === null || frame.tiles === 0 || !(viewport.width > 0 && viewport.height > 0)) {
-    return { scene: null, transform: last === null ? transform : null, arriving };
+  if (!frame || frame.tiles === 0 || !(viewport.width > 0 && viewport.height > 0)) {
+    return { scene: null, transform: last ? null : transform, arriving };
   }
   const ranking = rankingOf(frame, state);
   const isRanked = last !== null && last.frame === frame && same(last.ranking, ranking);
@@ -69,7 +69,7 @@ export function nextScene(state: Readonly<State>): Pick<State, "scene" | "transf
     limits,
     look: lookOf(frame, arrangement, slice, state),
   };
-  if (arrives !== null) return { scene, transform: transformAt(arrives, limits), arriving: null };
+  if (arrives) return { scene, transform: transformAt(arrives, limits), arriving: null };
   const moved = stays ? recenter(transform, last.limits.viewport as Viewport, limits) : null;
   return { scene, transform: moved, arriving };
 }
@@ -109,7 +109,7 @@ export function pickedPositions({ frame, positions }: Scene, channels: readonly 
 export function revealing(state: Readonly<State>, part: Rect): Transform | null {
   const { scene } = state;
   const t = currentTransform(state);
-  if (scene === null || t === null) return null;
+  if (!scene || !t) return null;
   const { viewport } = scene.limits;
   const x = t.x + shift(part.x * t.k + t.x, part.width * t.k, viewport.width);
   const y = t.y + shift(part.y * t.k + t.y, part.height * t.k, viewport.height);
@@ -121,7 +121,7 @@ export function focusOf(state: Readonly<State>): Point {
   const { scene, viewport } = state;
   const t = currentTransform(state);
   const middle = { x: viewport.width / 2, y: viewport.height / 2 };
-  if (scene === null || t === null) return middle;
+  if (!scene || !t) return middle;
   const position = pickedPositions(scene, state.channels).at(-1);
   if (position === undefined) return middle;
   const { x, y, width, height } = tileRect(scene.layout, position);

@@ -20,7 +20,7 @@ export function followWheel(
   function turn(event: WheelEvent): void {
     const { scene } = store.state;
     const t = currentTransform(store.state);
-    if (scene === null || t === null) return;
+    if (!scene || !t) return;
     if (!(event.ctrlKey || event.metaKey || hasFocus(canvas))) return;
     const k = scaleWithin(t.k * 2 ** doublings(event), scene.limits);
     const goesOn = event.timeStamp - last < PAUSE;

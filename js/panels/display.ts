@@ -74,13 +74,13 @@ export function displayPanel(store: ViewerStore, source: Source, signal: AbortSi
     clip.select.value = String(percent);
     hide.select.value = hidden;
     overlay.value = String(Math.round(share * 100));
-    image.hidden = scene === null || !canOverlay(store.state, scene);
+    image.hidden = !scene || !canOverlay(store.state, scene);
     // What is being typed is not taken away.
     if (panel.matches(":focus-within")) return;
     const range = scale === "limits" && limits !== null ? { lo: limits[0], hi: limits[1] } : null;
-    const shown = range ?? (scene === null ? null : layerRange(scene.frame, false));
-    low.value = shown === null ? "" : plain(shown.lo);
-    high.value = shown === null ? "" : plain(shown.hi);
+    const shown = range ?? (scene ? layerRange(scene.frame, false) : null);
+    low.value = shown ? plain(shown.lo) : "";
+    high.value = shown ? plain(shown.hi) : "";
     const isUsed = percent > 0 || hidden !== "none" || share > 0 || range !== null;
     button.classList.toggle("cnnvis-active", isUsed);
   }

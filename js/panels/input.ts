@@ -61,15 +61,12 @@ export function inputPanel(store: ViewerStore, source: Source, signal: AbortSign
     const [height, width] = state.metadata.input.shape.slice(-2);
     const layer = currentLayer(state);
     const isMap = view === FEATURE_MAPS && readable(state) !== null;
-    const field = layer === null ? null : fieldOf(layer, call);
+    const field = layer ? fieldOf(layer, call) : null;
     const part =
       isMap && hover !== null && width > 0 ? seenBy(field, hover.row, hover.column, [height, width]) : null;
-    box.hidden = part === null;
-    if (part === null) {
-      setText(
-        seen,
-        field === null || view !== FEATURE_MAPS ? "" : "Point at a value to see what it has seen.",
-      );
+    box.hidden = !part;
+    if (!part) {
+      setText(seen, !field || view !== FEATURE_MAPS ? "" : "Point at a value to see what it has seen.");
       return;
     }
     const [[top, bottom], [left, right]] = [part.rows, part.columns];

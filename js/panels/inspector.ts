@@ -23,7 +23,7 @@ export function inspectorPanel(store: ViewerStore, source: Source, signal: Abort
       if (panel.offsetWidth === 0) return;
       first.abort();
       const root = panel.closest<HTMLElement>(".cnnvis");
-      if (root !== null && root.clientWidth < NARROW) input.open = notes.open = false;
+      if (root && root.clientWidth < NARROW) input.open = notes.open = false;
     },
     first.signal,
   );

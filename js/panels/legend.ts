@@ -39,8 +39,8 @@ export function legendPanel(store: ViewerStore, signal: AbortSignal): HTMLElemen
   function show(): void {
     const { state } = store;
     const scene = readable(state);
-    legend.hidden = scene === null;
-    if (scene === null) return;
+    legend.hidden = !scene;
+    if (!scene) return;
     const { look } = scene;
     const colormap = look.arrangement === "color" ? "gray" : look.colormap;
     if (colormap !== gradient) {
@@ -53,9 +53,9 @@ export function legendPanel(store: ViewerStore, signal: AbortSignal): HTMLElemen
     setText(caption, captionOf(scene, look.range !== null, position));
     const isClipped = state.clip > 0 && !(state.scale === "limits" && state.limits !== null);
     setText(clipped, isClipped ? `${plain(100 - 2 * state.clip)} % of the values` : "");
-    setText(lo, range === null ? "least" : plain(range.lo));
-    setText(hi, range === null ? "greatest" : plain(range.hi));
-    const share = range === null ? zeroShare(scene) : -range.lo / (range.hi - range.lo);
+    setText(lo, range ? plain(range.lo) : "least");
+    setText(hi, range ? plain(range.hi) : "greatest");
+    const share = range ? -range.lo / (range.hi - range.lo) : zeroShare(scene);
     // Where the numbers at the ends leave room for it.
     const inside = share > roomOf(lo) && share < 1 - roomOf(hi);
     const flat = range !== null && range.lo === range.hi;

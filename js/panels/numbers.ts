@@ -29,10 +29,10 @@ export function numbersPanel(store: ViewerStore, signal: AbortSignal): HTMLDetai
   function show(): void {
     const { state } = store;
     const frame = isWanted(state.frame, state) ? state.frame : null;
-    const tile = frame === null ? -1 : chosenTile(state, frame);
+    const tile = frame ? chosenTile(state, frame) : -1;
     const key = `${tile} ${state.view}`;
     // A pointer that stays within a tile changes nothing but the mark.
-    if (frame !== null && frame === charted && key === shown) {
+    if (frame && frame === charted && key === shown) {
       mark();
       return;
     }
@@ -40,27 +40,26 @@ export function numbersPanel(store: ViewerStore, signal: AbortSignal): HTMLDetai
     const word = tileWord(state.view);
     const isTile = frame !== null && tile >= 0;
     setText(title, isTile ? `${word[0].toUpperCase()}${word.slice(1)} ${frame.channels[tile]}` : "Layer");
-    const rows = frame === null ? [] : isTile ? tileNumbers(frame, tile) : layerNumbers(frame);
+    const rows = !frame ? [] : isTile ? tileNumbers(frame, tile) : layerNumbers(frame);
     table.replaceChildren(
       ...rows.map(([name, value]) => element("div", {}, element("dt", {}, name), element("dd", {}, value))),
     );
     clearTimeout(waiting);
-    chart.element.toggleAttribute("hidden", frame === null);
-    values.hidden = frame === null;
+    chart.element.toggleAttribute("hidden", !frame);
+    values.hidden = !frame;
     if (isTile) chart.show(tileHistogram(frame, tile), `${word} ${frame.channels[tile]}`);
-    else if (frame !== null)
-      waiting = setTimeout(() => chart.show(layerHistogram(frame), "the layer"), LATER);
+    else if (frame) waiting = setTimeout(() => chart.show(layerHistogram(frame), "the layer"), LATER);
     mark();
     const layer = currentLayer(state);
-    setText(facts, layer === null ? "" : factsOf(layer, state.call));
+    setText(facts, layer ? factsOf(layer, state.call) : "");
     facts.hidden = facts.textContent === "";
-    panel.hidden = frame === null && facts.hidden;
+    panel.hidden = !frame && facts.hidden;
   }
 
   function mark(): void {
     const { frame } = store.state;
     const pointed = pointedAt(store.state);
-    const tile = frame === null || pointed === null ? -1 : frame.channels.indexOf(pointed.channel);
+    const tile = !frame || !pointed ? -1 : frame.channels.indexOf(pointed.channel);
     const isKnown = frame !== null && pointed !== null && tile >= 0;
     chart.mark(
       isKnown
@@ -113,10 +112,10 @@ function layerNumbers(frame: Frame): Row[] {
 
 // The bounds of filters are symmetric: they tell the largest weight, not the least and the greatest.
 function extremes(frame: Frame, range: { lo: number; hi: number } | null): Row[] {
-  if (frame.view === FILTERS) return [["largest |w|", range === null ? "–" : plain(range.hi)]];
+  if (frame.view === FILTERS) return [["largest |w|", range ? plain(range.hi) : "–"]];
   return [
-    ["min", range === null ? "–" : plain(range.lo)],
-    ["max", range === null ? "–" : plain(range.hi)],
+    ["min", range ? plain(range.lo) : "–"],
+    ["max", range ? plain(range.hi) : "–"],
   ];
 }
 

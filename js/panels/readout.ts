@@ -11,11 +11,11 @@ export function readoutPanel(store: ViewerStore, signal: AbortSignal): HTMLEleme
     const { state } = store;
     const { hover, channels } = state;
     const scene = readable(state);
-    if (scene !== null && hover !== null) {
+    if (scene && hover !== null) {
       setText(place, placeText(scene, currentLayer(state), hover));
       setText(value, valueText(state, scene, hover));
     } else {
-      setText(place, scene === null ? "" : idleText(state.view, channels));
+      setText(place, scene ? idleText(state.view, channels) : "");
       setText(value, "");
     }
   }

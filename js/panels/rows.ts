@@ -31,7 +31,7 @@ export function virtualRows(make: (index: number) => HTMLElement, signal: AbortS
     let next = space.firstChild;
     for (const item of wanted) {
       let node = shown.get(item);
-      if (node === undefined) {
+      if (!node) {
         node = make(item);
         shown.set(item, node);
       }

@@ -25,7 +25,7 @@ export function sizerPanel(store: ViewerStore, source: Source, signal: AbortSign
   const show = () => sizer.setAttribute("aria-valuenow", String(store.state.height));
 
   function end(event: PointerEvent): void {
-    if (from === null) return;
+    if (!from) return;
     from = null;
     if (sizer.hasPointerCapture(event.pointerId)) sizer.releasePointerCapture(event.pointerId);
     source.choose({ height: store.state.height });

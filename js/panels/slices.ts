@@ -18,9 +18,9 @@ export function slicesPanel(store: ViewerStore, source: Source, signal: AbortSig
     const { state } = store;
     const { scene } = state;
     // While the next frame comes, the slider stays: it would only flicker.
-    field.hidden = scene === null || scene.slice.depth <= 1;
+    field.hidden = !scene || scene.slice.depth <= 1;
     slider.disabled = readable(state) === null;
-    if (scene === null) return;
+    if (!scene) return;
     const { at, depth } = scene.slice;
     slider.max = String(depth);
     slider.value = String(at + 1);

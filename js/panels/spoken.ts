@@ -15,7 +15,7 @@ export function spokenPanel(store: ViewerStore, signal: AbortSignal): HTMLElemen
 }
 
 function layerSpoken({ frame, layer }: Readonly<State>): string {
-  return frame === null ? "" : `${layer}: ${frame.tiles} ${tileWord(frame.view)}s`;
+  return frame ? `${layer}: ${frame.tiles} ${tileWord(frame.view)}s` : "";
 }
 
 function pickedSpoken({ channels, view, pinned }: Readonly<State>): string {
@@ -26,6 +26,6 @@ function pickedSpoken({ channels, view, pinned }: Readonly<State>): string {
 
 function cellSpoken(state: Readonly<State>): string {
   const { scene, hover } = state;
-  if (scene === null || hover === null) return "";
+  if (!scene || !hover) return "";
   return `${placeText(scene, currentLayer(state), hover)}: ${valueText(state, scene, hover)}`;
 }

@@ -34,7 +34,7 @@ export function tablePanel(store: ViewerStore, source: Source, signal: AbortSign
     const { state } = store;
     const { frame, scene } = state;
     if (state.sheet !== "table") return;
-    if (scene === null || !isWanted(frame, state)) {
+    if (!scene || !isWanted(frame, state)) {
       store.set({ sheet: "none", toast: "There are no values to show." });
       return;
     }
@@ -51,7 +51,7 @@ export function tablePanel(store: ViewerStore, source: Source, signal: AbortSign
   }
 
   function show(change: { plane?: number; top?: number; left?: number }): void {
-    if (at === null) return;
+    if (!at) return;
     at = { ...at, ...change };
     const { frame, tile, plane, top, left } = at;
     const { planes: depth, height, width } = frame.shape;

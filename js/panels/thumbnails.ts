@@ -47,7 +47,7 @@ export function thumbnailsPanel(store: ViewerStore, source: Source, signal: Abor
       button.tabIndex = index === Math.min(batchIndex, buttons.length - 1) ? 0 : -1;
     });
     const picked = buttons[batchIndex];
-    if (picked !== undefined) reveal(row, picked);
+    if (picked) reveal(row, picked);
   }
 
   listen(

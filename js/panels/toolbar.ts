@@ -78,7 +78,7 @@ export function toolbarPanel(
 
   function showFacts(): void {
     const layer = currentLayer(store.state);
-    setText(facts, layer === null ? "" : layerText(layer, store.state.call));
+    setText(facts, layer ? layerText(layer, store.state.call) : "");
     facts.title = facts.textContent ?? "";
   }
 
@@ -121,7 +121,7 @@ export function toolbarPanel(
     const [first] = channels;
     const option = sort.select.querySelector<HTMLOptionElement>("option[value=similarity]");
     const to = first === undefined ? "pick one first" : `to ${tileWord(view)} ${first}`;
-    if (option !== null) setText(option, `similarity (${to})`);
+    if (option) setText(option, `similarity (${to})`);
   }
 
   function showFrame(): void {
