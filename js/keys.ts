@@ -145,86 +145,78 @@ export function keymap(store: ViewerStore, source: Source, { motion, go, ...acti
     {
       title: "Pick",
       bindings: [
-        { keys: "← → ↑ ↓", what: "the next tile, or the next cell", on: arrows("", false) },
-        { keys: "Shift + ← → ↑ ↓", what: "one tile more", on: arrows("Shift+", true) },
-        {
-          keys: "Home, End",
-          what: "the first tile, the last",
-          on: {
+        ["← → ↑ ↓", "the next tile, or the next cell", arrows("", false)],
+        ["Shift + ← → ↑ ↓", "one tile more", arrows("Shift+", true)],
+        [
+          "Home, End",
+          "the first tile, the last",
+          {
             Home: () => jump(() => 0),
             End: () => jump(({ layout }) => layout.tiles - 1),
           },
-        },
-        { keys: "Enter", what: "into the cells of the picked tile", on: { Enter: enter } },
-        { keys: "Esc", what: "out of the cells, then pick nothing", on: { Escape: leave } },
+        ],
+        ["Enter", "into the cells of the picked tile", { Enter: enter }],
+        ["Esc", "out of the cells, then pick nothing", { Escape: leave }],
       ],
     },
     {
       title: "Zoom",
       bindings: [
-        {
-          keys: "+ −",
-          what: "in, out",
-          on: {
+        [
+          "+ −",
+          "in, out",
+          {
             "+": () => motion.zoomBy(1.5),
             "=": () => motion.zoomBy(1.5),
             "-": () => motion.zoomBy(1 / 1.5),
           },
-        },
-        { keys: "0", what: "show all", on: { "0": () => motion.fit() } },
-        { keys: "Ctrl or Cmd + wheel, pinch", what: "about the pointer", on: {} },
-        { keys: "Double click", what: "in; with Shift, out", on: {} },
+        ],
+        ["0", "show all", { "0": () => motion.fit() }],
+        ["Ctrl or Cmd + wheel, pinch", "about the pointer"],
+        ["Double click", "in; with Shift, out"],
       ],
     },
     {
       title: "Go",
       bindings: [
-        {
-          keys: "Page Up, Page Down",
-          what: "the layer before, the next",
-          on: { PageUp: () => layerBy(-1), PageDown: () => layerBy(1) },
-        },
-        { keys: "v", what: "from a filter to its map, and back", on: { v: turn } },
-        {
-          keys: "[ ]",
-          what: "the slice before, the next",
-          on: { "[": () => sliceBy(-1), "]": () => sliceBy(1) },
-        },
-        {
-          keys: "Alt + ← →",
-          what: "back and forward in what was looked at",
-          on: { "Alt+ArrowLeft": () => go(-1), "Alt+ArrowRight": () => go(1) },
-        },
+        [
+          "Page Up, Page Down",
+          "the layer before, the next",
+          { PageUp: () => layerBy(-1), PageDown: () => layerBy(1) },
+        ],
+        ["v", "from a filter to its map, and back", { v: turn }],
+        ["[ ]", "the slice before, the next", { "[": () => sliceBy(-1), "]": () => sliceBy(1) }],
+        [
+          "Alt + ← →",
+          "back and forward in what was looked at",
+          { "Alt+ArrowLeft": () => go(-1), "Alt+ArrowRight": () => go(1) },
+        ],
       ],
     },
     {
       title: "See",
       bindings: [
-        { keys: "c", what: "only the picked tiles, side by side; all", on: { c: compare } },
-        { keys: "t", what: "the values of a tile as a table", on: { t: open("table") } },
-        {
-          keys: "l, i",
-          what: "the layers, the inspector",
-          on: { l: () => fold("layers"), i: () => fold("inspector") },
-        },
-        { keys: "/", what: "find a layer", on: { "/": actions.focusLayers } },
-        {
-          keys: "Ctrl or Cmd + C",
-          what: "copy the values of the picked tile",
-          on: { "Mod+c": () => actions.copyValues("tsv") },
-        },
-        {
-          keys: "p, s",
-          what: "copy the tile as a picture, save all of it",
-          on: { p: actions.copyPicture, s: () => actions.savePicture(2) },
-        },
-        {
-          keys: "m",
-          what: "the milliseconds that each stage takes",
-          on: { m: () => source.choose({ timing: !store.state.timing }) },
-        },
-        { keys: "f", what: "full screen", on: { f: actions.toggleFullscreen } },
-        { keys: "?", what: "these keys", on: { "?": open("help") } },
+        ["c", "only the picked tiles, side by side; all", { c: compare }],
+        ["t", "the values of a tile as a table", { t: open("table") }],
+        ["l, i", "the layers, the inspector", { l: () => fold("layers"), i: () => fold("inspector") }],
+        ["/", "find a layer", { "/": actions.focusLayers }],
+        [
+          "Ctrl or Cmd + C",
+          "copy the values of the picked tile",
+          { "Mod+c": () => actions.copyValues("tsv") },
+        ],
+        [
+          "p, s",
+          "copy the tile as a picture, save all of it",
+          { p: actions.copyPicture, s: () => actions.savePicture(2) },
+        ],
+        [
+          "m",
+          "the milliseconds that each stage takes",
+          { m: () => source.choose({ timing: !store.state.timing }) },
+        ],
+        ["f", "full screen", { f: actions.toggleFullscreen }],
+        ["?", "these keys", { "?": open("help") }],
       ],
     },
   ];

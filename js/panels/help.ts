@@ -17,7 +17,7 @@ export function helpPanel(
       element(
         "dl",
         {},
-        ...bindings.map(({ keys, what }) =>
+        ...bindings.map(([keys, what]) =>
           element("div", {}, element("dt", {}, keys), element("dd", {}, what)),
         ),
       ),
