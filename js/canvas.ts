@@ -1,5 +1,6 @@
 import { element } from "./dom.js";
 import { type Frame, keyOf } from "./frame.js";
+import { atEnd } from "./listen.js";
 import type { Palette } from "./marks.js";
 import { Painter, paletteOf } from "./painter.js";
 import type { Scene } from "./scene.js";
@@ -93,16 +94,12 @@ export function createCanvas(store: ViewerStore, signal: AbortSignal): HTMLCanva
   const observer = new ResizeObserver(measure);
   observer.observe(canvas);
   followDensity(measure, signal);
-  signal.addEventListener(
-    "abort",
-    () => {
-      observer.disconnect();
-      cancelAnimationFrame(scheduled);
-      clearTimeout(late);
-      painter.clear();
-    },
-    { once: true },
-  );
+  atEnd(signal, () => {
+    observer.disconnect();
+    cancelAnimationFrame(scheduled);
+    clearTimeout(late);
+    painter.clear();
+  });
   /** A new frame is drawn at once, so that it is there when the screen is next drawn. */
   function changed(): void {
     const { scene } = store.state;

@@ -1,5 +1,6 @@
 import { TABLES } from "./colortables.js";
 import { FILTERS, type View } from "./frame.js";
+import { upTo } from "./upto.js";
 import type { Colormap, Scale } from "./wire.js";
 
 export type NamedColormap = Exclude<Colormap, "auto">;
@@ -39,9 +40,9 @@ export function isDiverging(colormap: NamedColormap): boolean {
   return FAMILIES[2][1].includes(colormap);
 }
 
-/** A CSS color; t from 0 to 1. */
-export function colorAt(colormap: NamedColormap, t: number): string {
-  return `rgb(${channelsAt(colormap, t).join(", ")})`;
+/** CSS colors for a gradient: a map's ends and what lies between. */
+export function colorStops(colormap: NamedColormap): string[] {
+  return upTo(25, (i) => `rgb(${channelsAt(colormap, i / 24).join(", ")})`);
 }
 
 /** 256 colors as they lie in the memory of an ImageData: red in the lowest byte. */

@@ -1,6 +1,6 @@
 /** Sentences about a layer and its values: the words of the view in one place. */
 
-import { colorAt } from "./colormaps.js";
+import { colorStops } from "./colormaps.js";
 import { count, exactly, joined, perAxis, plain, times, withError } from "./format.js";
 import { codeAt, dequantize, errorOf, FILTERS, type Frame, type View } from "./frame.js";
 import type { Cell } from "./layout.js";
@@ -149,10 +149,12 @@ export function describeView(
   { look }: Scene,
 ): { title: string; colors: { text: string; stops: string[] } } {
   const name = look.arrangement === "color" ? "gray" : look.colormap;
-  const stops = Array.from({ length: 25 }, (_, i) => colorAt(name, i / 24));
   const whose = `each ${tileWord(view)} by its own range`;
   const range = look.range ? `${plain(look.range.lo)} to ${plain(look.range.hi)}` : whose;
   const clipped = clip > 0 ? ` · ${plain(100 - 2 * clip)} % of the values` : "";
   const what = view === FILTERS ? "filters" : "feature maps";
-  return { title: `${metadata.model} · ${layer} · ${what}`, colors: { text: `${range}${clipped}`, stops } };
+  return {
+    title: `${metadata.model} · ${layer} · ${what}`,
+    colors: { text: `${range}${clipped}`, stops: colorStops(name) },
+  };
 }

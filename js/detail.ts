@@ -1,6 +1,7 @@
 import { Cache } from "./cache.js";
 import { type Frame, keyOf, tileSize } from "./frame.js";
 import { positionsIn } from "./layout.js";
+import { atEnd } from "./listen.js";
 import type { Source } from "./source.js";
 import { currentTransform, type Detail, isWanted, type State, type ViewerStore } from "./state.js";
 import { invert } from "./transform.js";
@@ -69,7 +70,7 @@ export function followDetail(store: ViewerStore, source: Source, signal: AbortSi
   }
 
   store.on(["frame", "transform", "scene"], start, signal);
-  signal.addEventListener("abort", () => {
+  atEnd(signal, () => {
     clearTimeout(resting);
     request?.abort(new Error("view closed"));
   });

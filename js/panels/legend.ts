@@ -1,4 +1,4 @@
-import { colorAt } from "../colormaps.js";
+import { colorStops } from "../colormaps.js";
 import { tileWord } from "../describe.js";
 import { element, setText } from "../dom.js";
 import { count, plain } from "../format.js";
@@ -6,8 +6,6 @@ import { FILTERS, type Frame } from "../frame.js";
 import { nonfiniteCount, ownRange, type Range } from "../ranges.js";
 import { pickedPositions, type Scene } from "../scene.js";
 import { bestOf, readable, type State, type ViewerStore } from "../state.js";
-
-const STOPS = 24;
 
 /** What the colors mean: a bar with the values at its ends, and at zero where that is between them. */
 export function legendPanel(store: ViewerStore, signal: AbortSignal): HTMLElement {
@@ -45,8 +43,7 @@ export function legendPanel(store: ViewerStore, signal: AbortSignal): HTMLElemen
     const colormap = look.arrangement === "color" ? "gray" : look.colormap;
     if (colormap !== gradient) {
       gradient = colormap;
-      const stops = Array.from({ length: STOPS + 1 }, (_, i) => colorAt(colormap, i / STOPS));
-      bar.style.background = `linear-gradient(to right, ${stops.join(", ")})`;
+      bar.style.background = `linear-gradient(to right, ${colorStops(colormap).join(", ")})`;
     }
     const position = state.hover?.position ?? pickedPositions(scene, state.channels).at(-1);
     const range = look.range ?? (position === undefined ? null : rangeOf(state, scene, position));

@@ -6,6 +6,7 @@ import { layerHistogram, tileHistogram } from "../histogram.js";
 import { atEnd } from "../listen.js";
 import { isEmpty, layerRange, nonfiniteCount, tileRange } from "../ranges.js";
 import { chosenTile, currentLayer, isWanted, pointedAt, type ViewerStore } from "../state.js";
+import { upTo } from "../upto.js";
 import type { Layer } from "../wire.js";
 import { createChart } from "./chart.js";
 import { fold } from "./fold.js";
@@ -41,8 +42,9 @@ export function numbersPanel(store: ViewerStore, signal: AbortSignal): HTMLDetai
     const isTile = frame !== null && tile >= 0;
     setText(title, isTile ? `${word[0].toUpperCase()}${word.slice(1)} ${frame.channels[tile]}` : "Layer");
     const rows = !frame ? [] : isTile ? tileNumbers(frame, tile) : layerNumbers(frame);
+    const known = rows.filter(([, value]) => value !== "");
     table.replaceChildren(
-      ...rows.map(([name, value]) => element("div", {}, element("dt", {}, name), element("dd", {}, value))),
+      ...known.map(([name, value]) => element("div", {}, element("dt", {}, name), element("dd", {}, value))),
     );
     clearTimeout(waiting);
     chart.element.toggleAttribute("hidden", !frame);
@@ -79,6 +81,7 @@ function factsOf(layer: Layer, call: number): string {
   return joined([typeText(layer), ...costs(layer), fieldText(layer, call), storageText(layer), overwritten]);
 }
 
+/** An empty value is not shown. */
 type Row = readonly [name: string, value: string];
 
 function tileNumbers(frame: Frame, tile: number): Row[] {
@@ -88,25 +91,25 @@ function tileNumbers(frame: Frame, tile: number): Row[] {
   const isFilter = frame.view === FILTERS;
   return [
     ...extremes(frame, isEmpty(frame, tile) ? null : { lo, hi }),
-    ...(isFilter ? [["norm", plain(Math.hypot(mean, std) * Math.sqrt(tileSize(frame.shape)))] as const] : []),
+    ["norm", isFilter ? plain(Math.hypot(mean, std) * Math.sqrt(tileSize(frame.shape))) : ""],
     ["mean", plain(mean)],
     ["deviation", plain(std)],
     ["zeros", percent(statistic(frame, tile, "zeros"))],
-    ...(frame.bias === null ? [] : [["bias", plain(frame.bias[tile])] as const]),
-    ...(bad > 0 ? [["not finite", count(bad)] as const] : []),
+    ["bias", frame.bias ? plain(frame.bias[tile]) : ""],
+    ["not finite", bad > 0 ? count(bad) : ""],
   ];
 }
 
 function layerNumbers(frame: Frame): Row[] {
   const bad = nonfiniteCount(frame);
-  const all = Array.from({ length: frame.tiles }, (_, tile) => tile);
+  const all = upTo(frame.tiles, (tile) => tile);
   const dead = all.filter((tile) => statistic(frame, tile, "zeros") === 1).length;
   return [
     ...extremes(frame, layerRange(frame, false)),
     ["mean", plain(average(all.map((tile) => statistic(frame, tile, "mean"))))],
     ["zeros", percent(average(all.map((tile) => statistic(frame, tile, "zeros"))))],
     ["all-zero", String(dead)],
-    ...(bad > 0 ? [["not finite", count(bad)] as const] : []),
+    ["not finite", bad > 0 ? count(bad) : ""],
   ];
 }
 

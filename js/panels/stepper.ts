@@ -5,12 +5,13 @@ import { keepKeys, listen } from "../listen.js";
 export interface Stepper {
   readonly element: HTMLElement;
   /**
+   * Nothing is to be seen where there are not several.
+   *
    * @param at which one is chosen, from 0.
    * @param labels of all, as the menu shows them.
    * @param canBe whether one can be chosen.
    */
   show(at: number, labels: readonly string[], canBe?: (index: number) => boolean): void;
-  hide(): void;
 }
 
 /** @param noun what is counted, in one word. */
@@ -51,10 +52,7 @@ export function createStepper(noun: string, choose: (index: number) => void, sig
       select.selectedIndex = at;
       back.disabled = neighbor(-1) === at;
       on.disabled = neighbor(1) === at;
-      group.hidden = false;
-    },
-    hide() {
-      group.hidden = true;
+      group.hidden = labels.length < 2;
     },
   };
 }

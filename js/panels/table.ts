@@ -6,6 +6,7 @@ import { planeOf } from "../slice.js";
 import type { Source } from "../source.js";
 import { chosenTile, currentLayer, isWanted, pointedAt, type ViewerStore } from "../state.js";
 import { type TileValues, tileValues } from "../tilevalues.js";
+import { upTo } from "../upto.js";
 import { sheetPanel } from "./sheet.js";
 import { createStepper } from "./stepper.js";
 
@@ -56,19 +57,15 @@ export function tablePanel(store: ViewerStore, source: Source, signal: AbortSign
     const { frame, tile, plane, top, left } = at;
     const { planes: depth, height, width } = frame.shape;
     const blocks = (count: number, word: string) =>
-      Array.from({ length: Math.ceil(count / SIDE) }, (_, i) => {
+      upTo(Math.ceil(count / SIDE), (i) => {
         return `${word} ${i * SIDE}–${Math.min((i + 1) * SIDE, count) - 1}`;
       });
-    if (depth > 1)
-      planes.show(
-        plane,
-        Array.from({ length: depth }, (_, i) => `kernel ${i} of ${depth}`),
-      );
-    else planes.hide();
-    if (height > SIDE) rows.show(top / SIDE, blocks(height, "rows"));
-    else rows.hide();
-    if (width > SIDE) columns.show(left / SIDE, blocks(width, "columns"));
-    else columns.hide();
+    planes.show(
+      plane,
+      upTo(depth, (i) => `kernel ${i} of ${depth}`),
+    );
+    rows.show(top / SIDE, blocks(height, "rows"));
+    columns.show(left / SIDE, blocks(width, "columns"));
     const mine = ++asked;
     const part = {
       channel: frame.channels[tile],
@@ -91,7 +88,7 @@ export function tablePanel(store: ViewerStore, source: Source, signal: AbortSign
       caption,
       `${frame.layer} · ${tileWord(frame.view)} ${channel} · ${times([height, width])} · ${about}`,
     );
-    const across = Array.from({ length: columns[1] - columns[0] }, (_, i) => columns[0] + i);
+    const across = upTo(columns[1] - columns[0], (i) => columns[0] + i);
     const cell = (value: number) =>
       error > 0 ? withError(value, error).split(" ")[0] : exactly(value, dtype);
     head.replaceChildren(

@@ -2,6 +2,7 @@ import { element, focusOn, reveal, take } from "../dom.js";
 import { listen } from "../listen.js";
 import type { Source } from "../source.js";
 import { isHeld, type ViewerStore } from "../state.js";
+import { upTo } from "../upto.js";
 
 /** CSS pixels, with the line around it. */
 const SIDE = 34;
@@ -22,7 +23,7 @@ export function thumbnailsPanel(store: ViewerStore, source: Source, signal: Abor
     const wanted = `${count}\n${thumbnails}`;
     if (wanted !== built) {
       built = wanted;
-      buttons = Array.from({ length: count }, (_, index) => {
+      buttons = upTo(count, (index) => {
         const label = `Image ${index + 1}`;
         const button = element("button.thumbnail", {
           role: "radio",

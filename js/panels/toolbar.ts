@@ -6,6 +6,7 @@ import { FEATURE_MAPS, FILTERS, type View } from "../frame.js";
 import type { Actions } from "../keys.js";
 import type { Source } from "../source.js";
 import { bestOf, currentLayer, hiddenCount, isHeld, isWanted, readable, type ViewerStore } from "../state.js";
+import { upTo } from "../upto.js";
 import { type Colormap, SCALES, type Scale, SORTS, type Sort } from "../wire.js";
 import { badgeElements } from "./badge.js";
 import { displayPanel } from "./display.js";
@@ -87,20 +88,17 @@ export function toolbarPanel(
     const { state } = store;
     const layer = currentLayer(state);
     const maps = state.view === FEATURE_MAPS;
-    if (maps && layer !== null && layer.calls > 1) {
-      const labels = Array.from({ length: layer.calls }, (_, call) => callText(layer, call));
-      calls.show(state.call, labels, (call) => isHeld(source, state, state.batchIndex, call));
-    } else calls.hide();
+    const labels = maps && layer ? upTo(layer.calls, (call) => callText(layer, call)) : [];
+    calls.show(state.call, labels, (call) => isHeld(source, state, state.batchIndex, call));
     const count = state.metadata.input.images;
-    const held = Array.from({ length: count }, (_, image) => isHeld(source, state, image));
-    if (maps && held.filter(Boolean).length > 1) {
-      const word = state.picture === "" ? "item" : "image";
-      images.show(
-        state.batchIndex,
-        held.map((_, image) => `${word} ${image + 1} of ${count}`),
-        (image) => held[image],
-      );
-    } else images.hide();
+    const held = upTo(count, (image) => isHeld(source, state, image));
+    const word = state.picture === "" ? "item" : "image";
+    const several = maps && held.filter(Boolean).length > 1;
+    images.show(
+      state.batchIndex,
+      several ? held.map((_, image) => `${word} ${image + 1} of ${count}`) : [],
+      (image) => held[image],
+    );
   }
 
   function showChoices(): void {
