@@ -3,7 +3,7 @@ import type { Point } from "./transform.js";
 
 type Child = Node | string;
 
-/** Set as attributes. A false one is left out, a true one is empty. */
+/** A false one is left out and a true one is empty; those of ARIA say which. */
 type Attributes = Record<string, string | number | boolean | undefined>;
 
 /**
@@ -21,10 +21,7 @@ export function element<Tag extends keyof HTMLElementTagNameMap>(
   // Or it would send the form that a page may have around it.
   if (node instanceof HTMLButtonElement) node.type = "button";
   for (const name of classes) node.classList.add(`cnnvis-${name}`);
-  for (const [name, value] of Object.entries(attributes)) {
-    if (value === undefined || value === false) continue;
-    node.setAttribute(name, value === true ? "" : String(value));
-  }
+  setAttributes(node, attributes);
   node.append(...children);
   return node;
 }
@@ -40,6 +37,14 @@ export function button(
   const node = element(`button.${kind}`, { title: name, "aria-label": name }, text);
   listen(node, "click", run, signal);
   return node;
+}
+
+export function setAttributes(node: Element, attributes: Attributes): void {
+  for (const [name, value] of Object.entries(attributes)) {
+    const isWord = typeof value !== "boolean" || name.startsWith("aria-");
+    if (value === undefined || (value === false && !isWord)) node.removeAttribute(name);
+    else node.setAttribute(name, isWord ? String(value) : "");
+  }
 }
 
 /** Sets the text only where it changes, so that what reads it aloud hears news only. */

@@ -1,4 +1,5 @@
 import { describeView } from "./describe.js";
+import { element } from "./dom.js";
 import { saveFile } from "./files.js";
 import { FONT } from "./font.js";
 import type { Frame } from "./frame.js";
@@ -117,8 +118,7 @@ function tilePicture(state: Readonly<State>, frame: Frame, tile: number): HTMLCa
     channels: [],
     overlay: 0,
   };
-  const canvas = document.createElement("canvas");
-  Object.assign(canvas, size);
+  const canvas = element("canvas", size);
   const context = canvas.getContext("2d");
   if (context === null) return null;
   new Painter(() => {}).drawTiles(context, alone, { ...size, ratio: 1 });
@@ -132,24 +132,23 @@ async function viewPicture(
   ratio: number,
 ): Promise<HTMLCanvasElement | null> {
   const { viewport, scene } = state;
-  const picture = document.createElement("canvas");
-  picture.width = Math.round(viewport.width * ratio);
-  picture.height = Math.round((viewport.height + MARGIN.above + MARGIN.below) * ratio);
+  const width = Math.round(viewport.width * ratio);
+  const height = Math.round((viewport.height + MARGIN.above + MARGIN.below) * ratio);
+  const picture = element("canvas", { width, height });
   const context = picture.getContext("2d");
   if (context === null || !scene) return null;
   const palette = paletteOf(canvas);
   context.fillStyle = palette.casing;
-  context.fillRect(0, 0, picture.width, picture.height);
-  const inner = document.createElement("canvas");
-  inner.width = picture.width;
-  inner.height = Math.round(viewport.height * ratio);
+  context.fillRect(0, 0, width, height);
+  const size = { width, height: Math.round(viewport.height * ratio) };
+  const inner = element("canvas", size);
   const draw = inner.getContext("2d");
   if (draw !== null) {
     // A pointer that happens to be somewhere is no part of the picture.
     const still = state.inCells ? state : { ...state, hover: null };
     const painter = new Painter(() => {});
     await painter.loaded(still);
-    painter.draw(draw, still, { width: inner.width, height: inner.height, ratio }, palette);
+    painter.draw(draw, still, { ...size, ratio }, palette);
     context.drawImage(inner, 0, Math.round(MARGIN.above * ratio));
   }
   const { title, colors } = describeView(state, scene);

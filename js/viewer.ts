@@ -1,7 +1,7 @@
 import { createCanvas } from "./canvas.js";
 import { followConnection } from "./connection.js";
 import { followDetail } from "./detail.js";
-import { element, focusOn } from "./dom.js";
+import { element, focusOn, setAttributes } from "./dom.js";
 import { followExact } from "./exact.js";
 import { exportsOf } from "./exports.js";
 import { feed } from "./feed.js";
@@ -94,7 +94,7 @@ export function mountViewer({ root, store, source, signal, fill = false }: Viewe
         "div.stage",
         {},
         canvas,
-        element("div.progress", { "aria-hidden": "true" }),
+        element("div.progress", { "aria-hidden": true }),
         progressPanel(store, signal),
         timingPanel(store, signal),
         messagePanel(store, signal),
@@ -113,15 +113,14 @@ export function mountViewer({ root, store, source, signal, fill = false }: Viewe
   const nameCanvas = () => {
     const layer = currentLayer(store.state);
     const what = store.state.view === FILTERS ? "Filters" : "Feature maps";
-    canvas.setAttribute(
-      "aria-label",
-      `${what} of ${layer?.name ?? "no layer"}. Arrow keys pick a tile, Enter goes into its cells, question mark lists all keys.`,
-    );
+    setAttributes(canvas, {
+      "aria-label": `${what} of ${layer?.name ?? "no layer"}. Arrow keys pick a tile, Enter goes into its cells, question mark lists all keys.`,
+    });
   };
   const size = () => root.style.setProperty("--cnnvis-height", `${store.state.height}px`);
   const fold = () => {
-    app.toggleAttribute("data-no-layers", !store.state.panels.layers);
-    app.toggleAttribute("data-no-inspector", !store.state.panels.inspector);
+    const { layers, inspector } = store.state.panels;
+    setAttributes(app, { "data-no-layers": !layers, "data-no-inspector": !inspector });
   };
   const theme = followTheme(
     () => store.state.theme,

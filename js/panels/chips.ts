@@ -23,7 +23,7 @@ export function chips(onPick: (text: string) => void, signal: AbortSignal) {
       return element(
         "button.chip",
         {
-          "aria-pressed": String(text === picked),
+          "aria-pressed": text === picked,
         },
         text,
         element("span.chip-count", {}, ` ${count}`),

@@ -38,14 +38,14 @@ export function rowElement({ rows, index, layer, badges, words }: RowContent): H
     "aria-level": row.depth + 1,
     "aria-posinset": row.position,
     "aria-setsize": row.siblings,
-    "aria-selected": layer === null ? undefined : "false",
+    "aria-selected": layer === null ? undefined : false,
   });
   const depth = Math.min(row.depth, DEEPEST);
   node.style.paddingLeft = `${8 + depth * INDENT}px`;
   // One hairline for each module that it lies in.
-  const guides = element("span.guides", { "aria-hidden": "true" });
+  const guides = element("span.guides", { "aria-hidden": true });
   guides.style.width = `${depth * INDENT}px`;
-  const chevron = element("span.chevron", { "aria-hidden": "true" });
+  const chevron = element("span.chevron", { "aria-hidden": true });
   chevron.hidden = !holds(rows, index);
   node.append(
     guides,
@@ -56,7 +56,7 @@ export function rowElement({ rows, index, layer, badges, words }: RowContent): H
     node.title = `${row.key}\n${row.layers} layers · ${count(row.parameters)} parameters`;
     return node;
   }
-  node.append(element("span.preview", { "aria-hidden": "true" }));
+  node.append(element("span.preview", { "aria-hidden": true }));
   node.title = `${layer.name}\n${layerText(layer)}`;
   node.classList.toggle("cnnvis-unrun", !layer.ran);
   return node;

@@ -1,5 +1,5 @@
 import { badgesOf } from "../badges.js";
-import { element, setText } from "../dom.js";
+import { element, setAttributes, setText } from "../dom.js";
 import { listen } from "../listen.js";
 import { findable, isFound, wordsOf } from "../search.js";
 import { pickLayer } from "../selection.js";
@@ -60,9 +60,9 @@ export function layersPanel(store: ViewerStore, source: Source, signal: AbortSig
   function dress(index: number, node: HTMLElement): void {
     const at = layerOf(index);
     const current = layers[at]?.name === store.state.layer;
-    if (at >= 0) node.setAttribute("aria-selected", String(current));
+    if (at >= 0) setAttributes(node, { "aria-selected": current });
     if (!holds(rows, index)) return;
-    node.setAttribute("aria-expanded", String(isOpen(index)));
+    setAttributes(node, { "aria-expanded": isOpen(index) });
     const row = currentRow();
     node.classList.toggle("cnnvis-within", !isOpen(index) && row > index && row < rows[index].end);
   }

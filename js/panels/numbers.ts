@@ -1,5 +1,5 @@
 import { costs, fieldText, storageText, tileWord, typeText } from "../describe.js";
-import { button, element, setText } from "../dom.js";
+import { button, element, setAttributes, setText } from "../dom.js";
 import { count, joined, percent, plain } from "../format.js";
 import { codeAt, dequantize, FILTERS, type Frame, statistic, tileSize } from "../frame.js";
 import { layerHistogram, tileHistogram } from "../histogram.js";
@@ -47,7 +47,7 @@ export function numbersPanel(store: ViewerStore, signal: AbortSignal): HTMLDetai
       ...known.map(([name, value]) => element("div", {}, element("dt", {}, name), element("dd", {}, value))),
     );
     clearTimeout(waiting);
-    chart.element.toggleAttribute("hidden", !frame);
+    setAttributes(chart.element, { hidden: !frame });
     values.hidden = !frame;
     if (isTile) chart.show(tileHistogram(frame, tile), `${word} ${frame.channels[tile]}`);
     else if (frame) waiting = setTimeout(() => chart.show(layerHistogram(frame), "the layer"), LATER);

@@ -1,4 +1,4 @@
-import { element, focusOn } from "../dom.js";
+import { element, focusOn, setAttributes } from "../dom.js";
 import { listen } from "../listen.js";
 
 export interface Popover {
@@ -19,7 +19,7 @@ export function createPopover(
 ): Popover {
   const button = element(
     "button.button",
-    { title: name, "aria-expanded": "false", "aria-haspopup": "dialog" },
+    { title: name, "aria-expanded": false, "aria-haspopup": "dialog" },
     text,
   );
   const panel = element(
@@ -31,7 +31,7 @@ export function createPopover(
 
   function open(isOpen: boolean): void {
     panel.hidden = !isOpen;
-    button.setAttribute("aria-expanded", String(isOpen));
+    setAttributes(button, { "aria-expanded": isOpen });
     if (isOpen) focusOn(panel.querySelector<HTMLElement>("input, button, select"));
   }
 

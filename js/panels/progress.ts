@@ -1,4 +1,4 @@
-import { element } from "../dom.js";
+import { element, setAttributes } from "../dom.js";
 import type { ViewerStore } from "../state.js";
 
 /** A thin bar over the stage: how much of a look is done. */
@@ -10,7 +10,7 @@ export function progressPanel(store: ViewerStore, signal: AbortSignal): HTMLElem
     bar.hidden = progress < 0;
     if (progress < 0) return;
     const share = `${Math.round(progress * 100)}`;
-    bar.setAttribute("aria-valuenow", share);
+    setAttributes(bar, { "aria-valuenow": share });
     done.style.width = `${share}%`;
   };
   store.show(["progress"], show, signal);

@@ -1,4 +1,4 @@
-import { element, take } from "../dom.js";
+import { element, setAttributes, take } from "../dom.js";
 import { listen } from "../listen.js";
 import type { Source } from "../source.js";
 import type { ViewerStore } from "../state.js";
@@ -22,7 +22,7 @@ export function sizerPanel(store: ViewerStore, source: Source, signal: AbortSign
   let from: { readonly y: number; readonly height: number } | null = null;
 
   const within = (height: number) => Math.round(Math.min(Math.max(height, LEAST), MOST));
-  const show = () => sizer.setAttribute("aria-valuenow", String(store.state.height));
+  const show = () => setAttributes(sizer, { "aria-valuenow": store.state.height });
 
   function end(event: PointerEvent): void {
     if (!from) return;

@@ -1,4 +1,4 @@
-import { element, setText } from "../dom.js";
+import { element, setAttributes, setText } from "../dom.js";
 import { keepKeys, listen } from "../listen.js";
 import type { Source } from "../source.js";
 import { readable, type ViewerStore } from "../state.js";
@@ -24,7 +24,7 @@ export function slicesPanel(store: ViewerStore, source: Source, signal: AbortSig
     const { at, depth } = scene.slice;
     slider.max = String(depth);
     slider.value = String(at + 1);
-    slider.setAttribute("aria-valuetext", `${at + 1} of ${depth}`);
+    setAttributes(slider, { "aria-valuetext": `${at + 1} of ${depth}` });
     setText(where, `${at + 1} of ${depth}`);
   }
 

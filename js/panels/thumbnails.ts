@@ -1,4 +1,4 @@
-import { element, focusOn, reveal, take } from "../dom.js";
+import { element, focusOn, reveal, setAttributes, take } from "../dom.js";
 import { listen } from "../listen.js";
 import type { Source } from "../source.js";
 import { isHeld, type ViewerStore } from "../state.js";
@@ -44,7 +44,7 @@ export function thumbnailsPanel(store: ViewerStore, source: Source, signal: Abor
   function mark(): void {
     const { batchIndex } = store.state;
     buttons.forEach((button, index) => {
-      button.setAttribute("aria-checked", String(index === batchIndex));
+      setAttributes(button, { "aria-checked": index === batchIndex });
       button.tabIndex = index === Math.min(batchIndex, buttons.length - 1) ? 0 : -1;
     });
     const picked = buttons[batchIndex];

@@ -1,7 +1,7 @@
 import { badgesOf } from "../badges.js";
 import { FAMILIES, SAFE } from "../colormaps.js";
 import { blockText, callText, layerText, tileWord } from "../describe.js";
-import { button, element, setText } from "../dom.js";
+import { button, element, setAttributes, setText } from "../dom.js";
 import { FEATURE_MAPS, FILTERS, type View } from "../frame.js";
 import type { Actions } from "../keys.js";
 import type { Source } from "../source.js";
@@ -103,7 +103,7 @@ export function toolbarPanel(
 
   function showChoices(): void {
     const { state } = store;
-    for (const { view, segment } of views) segment.setAttribute("aria-pressed", String(view === state.view));
+    for (const { view, segment } of views) setAttributes(segment, { "aria-pressed": view === state.view });
     colormap.select.value = state.colormap;
     scale.select.value = state.scale;
     sort.select.value = state.sort;

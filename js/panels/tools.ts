@@ -1,4 +1,4 @@
-import { button, element } from "../dom.js";
+import { button, element, setAttributes } from "../dom.js";
 import type { Actions } from "../keys.js";
 import type { Panels, ViewerStore } from "../state.js";
 import { step } from "../trail.js";
@@ -25,7 +25,7 @@ export function toolsPanel(store: ViewerStore, actions: Actions, signal: AbortSi
       const { panels } = store.state;
       store.set({ panels: { ...panels, [panel]: !panels[panel] } });
     });
-    const show = () => node.setAttribute("aria-pressed", String(store.state.panels[panel]));
+    const show = () => setAttributes(node, { "aria-pressed": store.state.panels[panel] });
     store.show(["panels"], show, signal);
     return node;
   };
