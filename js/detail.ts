@@ -2,9 +2,10 @@ import { Cache } from "./cache.js";
 import { type Frame, keyOf, tileSize } from "./frame.js";
 import { positionsIn } from "./layout.js";
 import { atEnd } from "./listen.js";
+import { channelAt } from "./order.js";
 import type { Source } from "./source.js";
 import { currentTransform, type Detail, isWanted, type State, type ViewerStore } from "./state.js";
-import { invert } from "./transform.js";
+import { seenThrough } from "./transform.js";
 
 /** Bytes of one answer, and of all that is asked for while the picture stays where it is. */
 const ANSWER = 0.95 * 2 ** 20;
@@ -82,14 +83,7 @@ export function lacking(state: Readonly<State>): number[] {
   const t = currentTransform(state);
   if (!scene || !t || scene.frame !== frame || !isWanted(frame, state)) return [];
   if (frame.factor === 1 || t.k * viewport.ratio * frame.factor <= 1.25) return [];
-  const corner = invert(t, { x: 0, y: 0 });
-  const visible = positionsIn(scene.layout, {
-    ...corner,
-    width: viewport.width / t.k,
-    height: viewport.height / t.k,
-  });
+  const visible = positionsIn(scene.layout, seenThrough(t, viewport));
   if (visible.length * tileSize(frame.shape) > SCREENFUL) return [];
-  return visible
-    .map((position) => frame.channels[scene.order[position]])
-    .filter((channel) => !details.has(channel));
+  return visible.map((position) => channelAt(scene, position)).filter((channel) => !details.has(channel));
 }

@@ -145,6 +145,11 @@ export function statistic(frame: Frame, tile: number, name: Statistic): number {
   return column < 0 ? Number.NaN : frame.stats[tile * frame.statNames.length + column];
 }
 
+/** The tile that holds a channel; -1 where the frame has none of it. */
+export function tileOf(frame: Frame, channel: number): number {
+  return frame.channels.indexOf(channel);
+}
+
 /** How many values a tile has at full resolution. */
 export function tileSize(shape: Shape): number {
   return shape.planes * shape.height * shape.width;

@@ -4,6 +4,7 @@ import { type Cell, cellAt, positionAt } from "./layout.js";
 import { listen } from "./listen.js";
 import { followLongPress } from "./longpress.js";
 import { createMotion, type Motion } from "./motion.js";
+import { channelAt } from "./order.js";
 import { pick } from "./selection.js";
 import type { Source } from "./source.js";
 import { currentTransform, readable, type ViewerStore } from "./state.js";
@@ -55,7 +56,7 @@ export function addGestures(
       return;
     }
     beforeClick = channels;
-    const channel = scene.frame.channels[scene.order[position]];
+    const channel = channelAt(scene, position);
     source.choose({ channels: pick(channels, channel, event.shiftKey || event.ctrlKey || event.metaKey) });
   }
 

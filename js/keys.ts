@@ -6,11 +6,12 @@ import { bound, type Chapter, chordOf } from "./keymap.js";
 import { cellRect, type Rect, tileRect } from "./layout.js";
 import { listen } from "./listen.js";
 import type { Motion } from "./motion.js";
+import { channelAt } from "./order.js";
 import { pickedPositions, revealing, type Scene } from "./scene.js";
 import { pickLayer } from "./selection.js";
 import type { Source } from "./source.js";
 import { currentTransform, type Panels, readable, type Sheet, type ViewerStore } from "./state.js";
-import { invert } from "./transform.js";
+import { centerOf, hold, seenThrough } from "./transform.js";
 
 /** CSS pixels of a cell that can be told from its neighbors. */
 const READABLE = 12;
@@ -64,7 +65,7 @@ export function keymap(store: ViewerStore, source: Source, { motion, go, ...acti
   }
 
   function pickTile(scene: Scene, position: number, extend = false): void {
-    const channel = scene.frame.channels[scene.order[position]];
+    const channel = channelAt(scene, position);
     const others = extend ? store.state.channels.filter((each) => each !== channel) : [];
     source.choose({ channels: [...others, channel] });
     show(tileRect(scene.layout, position));
@@ -81,16 +82,12 @@ export function keymap(store: ViewerStore, source: Source, { motion, go, ...acti
       return;
     }
     const { viewport } = scene.limits;
-    const seen = { ...invert(t, { x: 0, y: 0 }), width: viewport.width / t.k, height: viewport.height / t.k };
-    const hover = middleCell(scene.layout, position, seen);
+    const hover = middleCell(scene.layout, position, seenThrough(t, viewport));
     store.set({ hover, inCells: true });
-    const { x, y, width, height } = cellRect(scene.layout, hover);
+    const cell = cellRect(scene.layout, hover);
     const k = Math.max(t.k, READABLE);
-    if (k === t.k) show(cellRect(scene.layout, hover));
-    else {
-      const middle = { x: viewport.width / 2, y: viewport.height / 2 };
-      motion.goTo({ k, x: middle.x - (x + width / 2) * k, y: middle.y - (y + height / 2) * k });
-    }
+    if (k === t.k) show(cell);
+    else motion.goTo(hold(k, centerOf(viewport), centerOf(cell)));
   }
 
   function moveCell(step: Step): void {
@@ -99,7 +96,7 @@ export function keymap(store: ViewerStore, source: Source, { motion, go, ...acti
     if (!scene || !hover) return;
     const next = stepCell(scene.layout, hover, step);
     store.set({ hover: next });
-    const channel = scene.frame.channels[scene.order[next.position]];
+    const channel = channelAt(scene, next.position);
     if (next.position !== hover.position) source.choose({ channels: [channel] });
     show(cellRect(scene.layout, next));
   }

@@ -3,7 +3,7 @@ import { type Frame, statistic } from "./frame.js";
 import { drawHatch } from "./hatch.js";
 import { hasHeaders } from "./headers.js";
 import { cellRect, planeRect, type Rect, tileRect } from "./layout.js";
-import { isConstant } from "./order.js";
+import { channelAt, isConstant } from "./order.js";
 import { onScreen, type Placement, visiblePositions } from "./placement.js";
 import { pickedPositions, type Scene } from "./scene.js";
 import { isWanted, type State } from "./state.js";
@@ -73,7 +73,7 @@ function drawLabels(
   for (const position of positions) {
     const rect = onScreen(tileRect(layout, position), place);
     const odd = wide >= 56 ? oddity(frame, order[position]) : "";
-    const text = `${frame.channels[order[position]]}${odd}`;
+    const text = `${channelAt(scene, position)}${odd}`;
     // Stays on the screen while any of the tile does.
     const x = Math.round(Math.max(rect.x, 0));
     const inside = Math.max(rect.y, Math.min(0, rect.y + rect.height - height));

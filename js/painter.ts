@@ -2,6 +2,7 @@ import type { Frame } from "./frame.js";
 import { drawHeaders } from "./headers.js";
 import { type Rect, tileRect } from "./layout.js";
 import { drawMarks, type Palette } from "./marks.js";
+import { channelAt } from "./order.js";
 import { onScreen, type Placement, visiblePositions } from "./placement.js";
 import type { Scene } from "./scene.js";
 import { detailSheet, type Sheet, Sheets } from "./sheets.js";
@@ -130,8 +131,7 @@ export class Painter {
 
   /** The full-resolution picture of the tile at a position, where there is one. */
   #detail({ details }: Readonly<State>, scene: Scene, position: number): Sheet | null {
-    const { frame, order } = scene;
-    const detail = details.get(frame.channels[order[position]]);
+    const detail = details.get(channelAt(scene, position));
     if (!detail) return null;
     const sheet = this.#details.get(detail) ?? detailSheet(detail, scene);
     this.#details.set(detail, sheet);

@@ -1,4 +1,4 @@
-import { FEATURE_MAPS, FILTERS, type Frame, type FrameKey, keyOf } from "./frame.js";
+import { FEATURE_MAPS, FILTERS, type Frame, type FrameKey, keyOf, tileOf } from "./frame.js";
 import type { Cell } from "./layout.js";
 import type { Scene } from "./scene.js";
 import { depthOf, planeOf, type Slice } from "./slice.js";
@@ -232,7 +232,7 @@ export function exactWanted(state: Readonly<State>): Pointed | null {
 /** The tile that is pointed at, else the one picked last; -1 for none. */
 export function chosenTile(state: Readonly<State>, frame: Frame): number {
   const pointed = pointedAt(state);
-  if (pointed && pointed.of === frame) return frame.channels.indexOf(pointed.channel);
+  if (pointed && pointed.of === frame) return tileOf(frame, pointed.channel);
   const channel = state.channels.at(-1);
-  return channel === undefined ? -1 : frame.channels.indexOf(channel);
+  return channel === undefined ? -1 : tileOf(frame, channel);
 }

@@ -1,4 +1,4 @@
-import { codeAt, dequantize, errorOf, type Frame, keyIn } from "./frame.js";
+import { codeAt, dequantize, errorOf, type Frame, keyIn, tileOf } from "./frame.js";
 import { inTime } from "./intime.js";
 import type { Source } from "./source.js";
 import { bestOf, type State } from "./state.js";
@@ -41,7 +41,7 @@ export async function tileValues(
       // Then what is here: of all of it, so that no number is of another kind than the one beside it.
     }
   }
-  const best = bestOf(state, frame, frame.channels.indexOf(part.channel));
+  const best = bestOf(state, frame, tileOf(frame, part.channel));
   const width = columns[1] - columns[0];
   const values = Float64Array.from({ length: (rows[1] - rows[0]) * width }, (_, i) => {
     const [row, column] = [rows[0] + Math.floor(i / width), columns[0] + (i % width)];

@@ -3,6 +3,7 @@ import { tileWord } from "../describe.js";
 import { element, setText } from "../dom.js";
 import { count, plain } from "../format.js";
 import { FILTERS, type Frame } from "../frame.js";
+import { channelAt } from "../order.js";
 import { nonfiniteCount, ownRange, type Range } from "../ranges.js";
 import { pickedPositions, type Scene } from "../scene.js";
 import { bestOf, readable, type State, type ViewerStore } from "../state.js";
@@ -110,6 +111,6 @@ function captionOf(scene: Scene, isShared: boolean, position: number | undefined
     ? "one range for the layer"
     : position === undefined
       ? `each ${inColor ? "" : `${word} `}has its own range`
-      : `range of ${word} ${scene.frame.channels[scene.order[position]]}`;
+      : `range of ${word} ${channelAt(scene, position)}`;
   return inColor ? `RGB, gray is 0 · ${whose}` : whose;
 }

@@ -1,7 +1,7 @@
 import { costs, fieldText, storageText, tileWord, typeText } from "../describe.js";
 import { button, element, setAttributes, setText } from "../dom.js";
 import { count, joined, percent, plain } from "../format.js";
-import { codeAt, dequantize, FILTERS, type Frame, statistic, tileSize } from "../frame.js";
+import { codeAt, dequantize, FILTERS, type Frame, statistic, tileOf, tileSize } from "../frame.js";
 import { layerHistogram, tileHistogram } from "../histogram.js";
 import { atEnd } from "../listen.js";
 import { isEmpty, layerRange, nonfiniteCount, tileRange } from "../ranges.js";
@@ -61,7 +61,7 @@ export function numbersPanel(store: ViewerStore, signal: AbortSignal): HTMLDetai
   function mark(): void {
     const { frame } = store.state;
     const pointed = pointedAt(store.state);
-    const tile = !frame || !pointed ? -1 : frame.channels.indexOf(pointed.channel);
+    const tile = !frame || !pointed ? -1 : tileOf(frame, pointed.channel);
     const isKnown = frame !== null && pointed !== null && tile >= 0;
     chart.mark(
       isKnown
