@@ -132,6 +132,9 @@ export function wanted({ metadata, layer, view, call, batchIndex }: Readonly<Syn
   return { generation: metadata.generation, layer, view, call, image: batchIndex };
 }
 
+/** The parts of the state that it depends on. */
+export const WANTED = ["metadata", "layer", "view", "call", "batchIndex"] as const;
+
 export function isWanted(frame: Frame | null, state: Readonly<State>): frame is Frame {
   return frame !== null && keyOf(frame) === keyOf(wanted(state));
 }

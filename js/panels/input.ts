@@ -5,7 +5,7 @@ import { seenBy } from "../field.js";
 import { percent, times } from "../format.js";
 import { FEATURE_MAPS } from "../frame.js";
 import type { Source } from "../source.js";
-import { currentLayer, readable, type ViewerStore } from "../state.js";
+import { currentLayer, readable, type ViewerStore, WANTED } from "../state.js";
 import { fold } from "./fold.js";
 import { noteItem } from "./notes.js";
 import { thumbnailsPanel } from "./thumbnails.js";
@@ -79,6 +79,6 @@ export function inputPanel(store: ViewerStore, source: Source, signal: AbortSign
   }
 
   store.show(["metadata", "picture", "seen", "batchIndex"], show, signal);
-  store.show(["hover", "scene", "layer", "call", "view", "metadata"], showSeen, signal);
+  store.show([...WANTED, "hover", "scene"], showSeen, signal);
   return panel;
 }

@@ -6,7 +6,7 @@ import { FILTERS, type Frame } from "../frame.js";
 import { channelAt } from "../order.js";
 import { nonfiniteCount, ownRange, type Range } from "../ranges.js";
 import { pickedPositions, type Scene } from "../scene.js";
-import { bestOf, readable, type State, type ViewerStore } from "../state.js";
+import { bestOf, readable, type State, type ViewerStore, WANTED } from "../state.js";
 
 /** What the colors mean: a bar with the values at its ends, and at zero where that is between them. */
 export function legendPanel(store: ViewerStore, signal: AbortSignal): HTMLElement {
@@ -69,23 +69,7 @@ export function legendPanel(store: ViewerStore, signal: AbortSignal): HTMLElemen
     }
   }
 
-  store.show(
-    [
-      "scene",
-      "hover",
-      "channels",
-      "colormap",
-      "scale",
-      "details",
-      "view",
-      "layer",
-      "call",
-      "batchIndex",
-      "metadata",
-    ],
-    show,
-    signal,
-  );
+  store.show([...WANTED, "scene", "hover", "channels", "colormap", "scale", "details"], show, signal);
   return legend;
 }
 

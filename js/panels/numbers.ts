@@ -5,7 +5,7 @@ import { codeAt, dequantize, FILTERS, type Frame, statistic, tileOf, tileSize } 
 import { layerHistogram, tileHistogram } from "../histogram.js";
 import { atEnd } from "../listen.js";
 import { isEmpty, layerRange, nonfiniteCount, tileRange } from "../ranges.js";
-import { chosenTile, currentLayer, isWanted, pointedAt, type ViewerStore } from "../state.js";
+import { chosenTile, currentLayer, isWanted, pointedAt, type ViewerStore, WANTED } from "../state.js";
 import { upTo } from "../upto.js";
 import type { Layer } from "../wire.js";
 import { createChart } from "./chart.js";
@@ -70,7 +70,7 @@ export function numbersPanel(store: ViewerStore, signal: AbortSignal): HTMLDetai
     );
   }
 
-  store.show(["frame", "channels", "hover", "layer", "view", "call", "batchIndex", "metadata"], show, signal);
+  store.show([...WANTED, "frame", "channels", "hover"], show, signal);
   atEnd(signal, () => clearTimeout(waiting));
   return panel;
 }

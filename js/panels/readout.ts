@@ -1,6 +1,6 @@
 import { placeText, tileWord, valueText } from "../describe.js";
 import { element, setText } from "../dom.js";
-import { currentLayer, readable, type ViewerStore } from "../state.js";
+import { currentLayer, readable, type ViewerStore, WANTED } from "../state.js";
 
 /** The value under the pointer, in a line that is always there. */
 export function readoutPanel(store: ViewerStore, signal: AbortSignal): HTMLElement {
@@ -20,11 +20,7 @@ export function readoutPanel(store: ViewerStore, signal: AbortSignal): HTMLEleme
     }
   }
 
-  store.show(
-    ["scene", "hover", "details", "exact", "channels", "layer", "view", "call", "batchIndex", "metadata"],
-    show,
-    signal,
-  );
+  store.show([...WANTED, "scene", "hover", "details", "exact", "channels"], show, signal);
   return element("div.readout", {}, place, value);
 }
 

@@ -1,7 +1,7 @@
 import { element, setAttributes, setText } from "../dom.js";
 import { keepKeys, listen } from "../listen.js";
 import type { Source } from "../source.js";
-import { readable, type ViewerStore } from "../state.js";
+import { readable, type ViewerStore, WANTED } from "../state.js";
 
 /** Which slice in depth is shown; only where there are more than one. */
 export function slicesPanel(store: ViewerStore, source: Source, signal: AbortSignal): HTMLElement {
@@ -31,6 +31,6 @@ export function slicesPanel(store: ViewerStore, source: Source, signal: AbortSig
   listen(slider, "input", () => source.choose({ slice: Number(slider.value) - 1 }), signal);
   // Arrows are the slider's, not the notebook's.
   keepKeys(slider, signal);
-  store.show(["scene", "layer", "view", "metadata"], show, signal);
+  store.show([...WANTED, "scene"], show, signal);
   return field;
 }

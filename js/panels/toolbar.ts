@@ -5,7 +5,16 @@ import { button, element, setAttributes, setText } from "../dom.js";
 import { FEATURE_MAPS, FILTERS, type View } from "../frame.js";
 import type { Actions } from "../keys.js";
 import type { Source } from "../source.js";
-import { bestOf, currentLayer, hiddenCount, isHeld, isWanted, readable, type ViewerStore } from "../state.js";
+import {
+  bestOf,
+  currentLayer,
+  hiddenCount,
+  isHeld,
+  isWanted,
+  readable,
+  type ViewerStore,
+  WANTED,
+} from "../state.js";
 import { upTo } from "../upto.js";
 import { type Colormap, SCALES, type Scale, SORTS, type Sort } from "../wire.js";
 import { badgeElements } from "./badge.js";
@@ -143,17 +152,9 @@ export function toolbarPanel(
 
   store.show(["metadata", "layer"], showLayer, signal);
   store.on(["call"], showFacts, signal);
-  store.show(["metadata", "layer", "view", "call", "batchIndex", "picture"], showSteppers, signal);
-  store.show(
-    ["view", "colormap", "scale", "sort", "scene", "layer", "call", "batchIndex", "channels", "pinned"],
-    showChoices,
-    signal,
-  );
-  store.show(
-    ["frame", "layer", "view", "call", "batchIndex", "metadata", "hover", "details", "scene"],
-    showFrame,
-    signal,
-  );
+  store.show([...WANTED, "picture"], showSteppers, signal);
+  store.show([...WANTED, "colormap", "scale", "sort", "scene", "channels", "pinned"], showChoices, signal);
+  store.show([...WANTED, "frame", "hover", "details", "scene"], showFrame, signal);
 
   return element(
     "header.head",
