@@ -8,12 +8,12 @@ const OUT = "src/cnnvis/static";
 const OFTEN = {
   globalThis: "AbortController Float64Array Number String Uint32Array clearTimeout document setTimeout",
   Math: "abs ceil floor max min round",
-  Number: "isFinite isNaN isSafeInteger",
+  Number: "NEGATIVE_INFINITY isFinite isNaN isSafeInteger",
   Array: "from isArray",
   Object: "entries",
   JSON: "stringify",
 };
-const define = {};
+const define = { "Number.NaN": "NaN", "Number.POSITIVE_INFINITY": "Infinity" };
 const variables = Object.entries(OFTEN).map(([of, names]) => {
   const parts = names.split(" ").map((name) => {
     define[of === "globalThis" ? name : `${of}.${name}`] = `${of}_${name}`;
