@@ -106,7 +106,7 @@ export function parseFrame(bytes: Uint8Array): Frame {
     channels: tensor(header, body, "channels", "I32", [tiles]),
     bias: header.bias === undefined ? null : tensor(header, body, "bias", "F32", [tiles]),
     standIn: meta.stand_in === "1",
-    byteLength: bytes.byteLength,
+    byteLength: bytes.length,
   };
 }
 
@@ -156,12 +156,11 @@ export function tileSize(shape: Shape): number {
 }
 
 function readHeader(bytes: Uint8Array): { header: Record<string, unknown>; body: Uint8Array } {
-  if (bytes.byteLength < 8)
-    throw new FrameError(`A frame has at least 8 bytes, this has ${bytes.byteLength}.`);
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  if (bytes.length < 8) throw new FrameError(`A frame has at least 8 bytes, this has ${bytes.length}.`);
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   const length = view.getUint32(0, true);
-  if (view.getUint32(4, true) !== 0 || 8 + length > bytes.byteLength) {
-    throw new FrameError(`The frame's header ends after its ${bytes.byteLength} bytes.`);
+  if (view.getUint32(4, true) !== 0 || 8 + length > bytes.length) {
+    throw new FrameError(`The frame's header ends after its ${bytes.length} bytes.`);
   }
   let header: unknown;
   try {
@@ -194,7 +193,7 @@ function tensor<Type extends keyof Arrays>(
   expect(isSizes(offsets) && offsets.length === 2, `two offsets of ${name}`);
   const [start, end] = offsets;
   const size = shape.reduce((product, n) => product * n, ARRAYS[dtype].BYTES_PER_ELEMENT);
-  expect(start <= end && end <= body.byteLength, `${name} within the frame`);
+  expect(start <= end && end <= body.length, `${name} within the frame`);
   expect(end - start === size, `${size} bytes of ${name}`);
   const bytes = body.subarray(start, end);
   return (dtype === "U8" ? bytes : new ARRAYS[dtype](new Uint8Array(bytes).buffer)) as Arrays[Type];

@@ -78,7 +78,7 @@ export function arrivalOf(bytes: Uint8Array, spent = NOTHING): Arrival {
 export function liveSource(model: AnyModel, live = true): Source {
   function currentFrame(): Arrival | null {
     const bytes = readBytes(model.get(FRAME));
-    return bytes.byteLength === 0 ? null : arrivalOf(bytes, readSpent(model.get("spent")));
+    return bytes.length === 0 ? null : arrivalOf(bytes, readSpent(model.get("spent")));
   }
 
   const frameListeners = new Set<(arrival: Arrival) => void>();

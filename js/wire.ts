@@ -46,7 +46,6 @@ export interface Layer {
   readonly outChannels: number | null;
   readonly kernelSize: readonly number[];
   readonly stride: readonly number[];
-  readonly padding: readonly number[] | string;
   readonly dilation: readonly number[];
   readonly groups: number;
   readonly parameters: number;
@@ -64,8 +63,6 @@ export interface Layer {
   readonly device: string;
   /** The operation that overwrites the output later on; empty when none does. */
   readonly inPlace: string;
-  /** A convolution that was called as a function: there is no module. */
-  readonly functional: boolean;
 }
 
 /** In pixels of the image, one entry for each of its axes. */
@@ -224,7 +221,6 @@ const readLayer = recordOf<Layer>({
   outChannels: countOrNull,
   kernelSize: numbers,
   stride: numbers,
-  padding: (value) => (typeof value === "string" ? value : numbers(value)),
   dilation: numbers,
   groups: (value) => number(value, 1),
   parameters: number,
@@ -239,7 +235,6 @@ const readLayer = recordOf<Layer>({
   dtype: text,
   device: text,
   inPlace: text,
-  functional: isTrue,
 });
 
 const READERS: Readers<Synced> = {
@@ -399,7 +394,7 @@ function readSeen(value: unknown): Seen {
 /** None where the bytes are no frame: a picture less in the list of layers is no reason to stop. */
 function readOverview(value: unknown): Frame | null {
   const bytes = readBytes(value);
-  if (bytes.byteLength === 0) return null;
+  if (bytes.length === 0) return null;
   try {
     return parseFrame(bytes);
   } catch (error) {
@@ -430,7 +425,7 @@ function readPicture(value: unknown): string {
 
 // As a data URL, not a blob's: VS Code's policy for notebook outputs allows only the former.
 function pictureUrl(bytes: Uint8Array): string {
-  if (bytes.byteLength === 0) return "";
+  if (bytes.length === 0) return "";
   const type = bytes[0] === 0x89 ? "image/png" : "image/jpeg";
   let binary = "";
   for (let start = 0; start < bytes.length; start += 0x8000) {
