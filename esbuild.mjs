@@ -6,7 +6,8 @@ const OUT = "src/cnnvis/static";
 
 // Minifying shortens the names of variables only. So each of these, written all over the code, becomes one.
 const OFTEN = {
-  globalThis: "AbortController Float64Array Number String Uint32Array clearTimeout document setTimeout",
+  globalThis:
+    "AbortController Float64Array Int32Array Number Object String Uint32Array clearTimeout document performance setTimeout",
   Math: "abs ceil floor max min round",
   Number: "NEGATIVE_INFINITY isFinite isNaN isSafeInteger",
   Array: "from isArray",
