@@ -4,6 +4,32 @@ import { context } from "esbuild";
 
 const OUT = "src/cnnvis/static";
 
+// Minifying shortens the names of variables only. So each of these, written all over the code, becomes one.
+const OFTEN = {
+  globalThis:
+    "AbortController Float64Array Int32Array Number Object String Uint32Array clearTimeout document performance setTimeout",
+  Math: "abs ceil floor max min round",
+  Number: "NEGATIVE_INFINITY isFinite isNaN isSafeInteger",
+  Array: "from isArray",
+  Object: "entries",
+  JSON: "stringify",
+};
+const define = { "Number.NaN": "NaN", "Number.POSITIVE_INFINITY": "Infinity" };
+const variables = Object.entries(OFTEN).map(([of, names]) => {
+  const parts = names.split(" ").map((name) => {
+    define[of === "globalThis" ? name : `${of}.${name}`] = `${of}_${name}`;
+    return `${name}: ${of}_${name}`;
+  });
+  return `export const { ${parts.join(", ")} } = ${of};`;
+});
+const oftenUsed = {
+  name: "often-used",
+  setup({ onResolve, onLoad }) {
+    onResolve({ filter: /^often-used$/ }, ({ path }) => ({ path, namespace: path }));
+    onLoad({ filter: /./, namespace: "often-used" }, () => ({ contents: variables.join("\n") }));
+  },
+};
+
 const shared = {
   bundle: true,
   minify: true,
@@ -15,9 +41,11 @@ const shared = {
   logLevel: "info",
 };
 
+const script = { define, inject: [oftenUsed.name], plugins: [oftenUsed] };
+
 const builds = [
-  { ...shared, entryPoints: ["js/widget.ts"], format: "esm" },
-  { ...shared, entryPoints: ["js/report.ts"], format: "iife" },
+  { ...shared, entryPoints: ["js/widget.ts"], format: "esm", ...script },
+  { ...shared, entryPoints: ["js/report.ts"], format: "iife", ...script },
   { ...shared, entryPoints: ["js/widget.css"] },
 ];
 

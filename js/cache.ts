@@ -11,7 +11,7 @@ export class Cache<Key, Value extends { readonly byteLength: number }> {
 
   get(key: Key): Value | undefined {
     const value = this.#entries.get(key);
-    if (value !== undefined) {
+    if (value) {
       // A Map iterates in the order of insertion: the first is what was used longest ago.
       this.#entries.delete(key);
       this.#entries.set(key, value);
@@ -35,7 +35,7 @@ export class Cache<Key, Value extends { readonly byteLength: number }> {
 
   delete(key: Key): void {
     const value = this.#entries.get(key);
-    if (value === undefined) return;
+    if (!value) return;
     this.#entries.delete(key);
     this.#bytes -= value.byteLength;
   }

@@ -1,4 +1,6 @@
+import { element } from "./dom.js";
 import { type Frame, keyOf } from "./frame.js";
+import { atEnd } from "./listen.js";
 import type { Palette } from "./marks.js";
 import { Painter, paletteOf } from "./painter.js";
 import type { Scene } from "./scene.js";
@@ -12,8 +14,7 @@ const LATE = 150;
 
 /** A canvas that draws the store's scene: a new frame when it comes, all else at most once per animation frame. */
 export function createCanvas(store: ViewerStore, signal: AbortSignal): HTMLCanvasElement {
-  const canvas = document.createElement("canvas");
-  canvas.className = "cnnvis-canvas";
+  const canvas = element("canvas.canvas", { tabindex: 0, role: "application" });
   const context = canvas.getContext("2d");
   const painter = new Painter(schedule, PATIENCE);
   let palette: Palette | null = null;
@@ -33,7 +34,7 @@ export function createCanvas(store: ViewerStore, signal: AbortSignal): HTMLCanva
     const { state } = store;
     const { viewport, scene, status } = state;
     drawn = scene?.frame ?? null;
-    if (scene === null || keyOf(scene.frame) === painted) begun = 0;
+    if (!scene || keyOf(scene.frame) === painted) begun = 0;
     else begun ||= performance.now();
     const width = Math.round(viewport.width * viewport.ratio);
     const height = Math.round(viewport.height * viewport.ratio);
@@ -51,10 +52,10 @@ export function createCanvas(store: ViewerStore, signal: AbortSignal): HTMLCanva
 
   function report(t: Transform | null, scene: Scene | null, status: string): void {
     const frame = scene?.frame ?? null;
-    const shown = frame !== null && isWanted(frame, store.state);
+    const shown = isWanted(frame, store.state);
     const isComplete = shown && painter.isComplete;
     canvas.dataset.coloring = String(shown && !isComplete);
-    canvas.dataset.transform = t === null ? "" : `${t.k},${t.x},${t.y}`;
+    canvas.dataset.transform = t ? `${t.k},${t.x},${t.y}` : "";
     canvas.dataset.layer = frame?.layer ?? "";
     canvas.dataset.view = frame?.view ?? "";
     canvas.dataset.call = String(frame?.call ?? "");
@@ -93,20 +94,16 @@ export function createCanvas(store: ViewerStore, signal: AbortSignal): HTMLCanva
   const observer = new ResizeObserver(measure);
   observer.observe(canvas);
   followDensity(measure, signal);
-  signal.addEventListener(
-    "abort",
-    () => {
-      observer.disconnect();
-      cancelAnimationFrame(scheduled);
-      clearTimeout(late);
-      painter.clear();
-    },
-    { once: true },
-  );
+  atEnd(signal, () => {
+    observer.disconnect();
+    cancelAnimationFrame(scheduled);
+    clearTimeout(late);
+    painter.clear();
+  });
   /** A new frame is drawn at once, so that it is there when the screen is next drawn. */
   function changed(): void {
     const { scene } = store.state;
-    if (scene === null || scene.frame === drawn) schedule();
+    if (!scene || scene.frame === drawn) schedule();
     else {
       cancelAnimationFrame(scheduled);
       paint();

@@ -1,5 +1,6 @@
 import { TABLES } from "./colortables.js";
 import { FILTERS, type View } from "./frame.js";
+import { upTo } from "./upto.js";
 import type { Colormap, Scale } from "./wire.js";
 
 export type NamedColormap = Exclude<Colormap, "auto">;
@@ -39,9 +40,9 @@ export function isDiverging(colormap: NamedColormap): boolean {
   return FAMILIES[2][1].includes(colormap);
 }
 
-/** A CSS color; t from 0 to 1. */
-export function colorAt(colormap: NamedColormap, t: number): string {
-  return `rgb(${channelsAt(colormap, t).join(", ")})`;
+/** CSS colors for a gradient: a map's ends and what lies between. */
+export function colorStops(colormap: NamedColormap): string[] {
+  return upTo(25, (i) => `rgb(${channelsAt(colormap, i / 24).join(", ")})`);
 }
 
 /** 256 colors as they lie in the memory of an ImageData: red in the lowest byte. */
@@ -52,20 +53,24 @@ export function colorTable(colormap: NamedColormap): Uint32Array {
   });
 }
 
-/** Between two samples the colors change in equal steps. */
-function channelsAt(colormap: NamedColormap, t: number): [r: number, g: number, b: number] {
+/** A uniform cubic B-spline, as d3-scale-chromatic's; beyond an end lies the mirror image of the point before it. */
+function channelsAt(colormap: NamedColormap, t: number): number[] {
   if (colormap === "gray" || colormap === "gray_r") {
     const level = Math.round(255 * (colormap === "gray" ? t : 1 - t));
     return [level, level, level];
   }
-  const samples = atob(TABLES[colormap]);
-  const at = t * (samples.length / 3 - 1);
-  const low = Math.min(Math.floor(at), samples.length / 3 - 2);
-  const channel = (c: number) => {
-    const [a, b] = [samples.charCodeAt(3 * low + c), samples.charCodeAt(3 * low + 3 + c)];
-    return Math.round(a + (b - a) * (at - low));
-  };
-  return [channel(0), channel(1), channel(2)];
+  const points = atob(TABLES[colormap]);
+  const last = points.length / 3 - 1;
+  const low = Math.min(Math.floor(t * last), last - 1);
+  const f = t * last - low;
+  return [0, 1, 2].map((channel) => {
+    const [a, b, c, d] = [-1, 0, 1, 2].map((by) => points.charCodeAt(3 * (low + by) + channel));
+    const before = low > 0 ? a : 2 * b - c;
+    const after = low + 1 < last ? d : 2 * c - b;
+    const [f2, f3] = [f ** 2, f ** 3];
+    const sum = (1 - f) ** 3 * before + (4 - 6 * f2 + 3 * f3) * b + (1 + 3 * (f + f2 - f3)) * c + f3 * after;
+    return Math.round(sum / 6);
+  });
 }
 
 export function pixel(r: number, g: number, b: number): number {

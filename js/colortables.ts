@@ -1,17 +1,17 @@
-/** Written by tools/colortables.mjs from d3-scale-chromatic: red, green, blue of evenly spaced colors, in base64. */
+/** Written by tools/colortables.mjs from d3-scale-chromatic: red, green, blue of splines' points, in base64. */
 export const TABLES = {
   viridis:
-    "RAFURgdaRw1gRxNlSBhqSB1vSCN0SCh4Ry17RjJ+RTeBRDuEQkCGQEWIPkmJPU6KOlOLOFiMNlyNNGCNMmSOMWiOL2yOLXCOLHOOKneOKXuOJ3+OJoKOJIaOI4qNIY6NIJKMH5aLH5qKH56JH6GHIaWFI6mDJq2BKrB/L7R8Nbd5O7t1Qr5xSsFtUsVpWshkZctebs5Yd9FTgdNNi9ZGldhAoNo5qtwytd4rwN8lyuEf1eIa3+MY6uUa9OYe/ecl",
+    "RAFURw9iSBxuSCh5RjSAQz+GPkqJOlSMNV+NMGiOLXGOKXqOJoOOIoyNH5SMHp6JIKaFKK+ANbd5RL9wWMdmbM5Zg9RMm9k8tN4szeEb5+QV/ecl",
   magma:
-    "AAAEAgEJAwMSBgUaCggiDgsrEw00GA89HRFHIhFQKRFaLxFjNhBrPQ9xRA92ShB5UhN8WRV+Xxh/ZRqAax2Bch+BeCKBfiSChCaBiymBkSuBmC2Ani9/pTF+qzN8sjV7ujh4wDp2xz1zzUBx00Nu2UZr30po5E9k6VRi7Vpf8WBd9Gdc9m5c+HZc+n1e+4Vg/I5k/ZZo/p1s/qVx/qx2/rR7/ruB/sKH/sqN/tGU/tia/eCh/eep/O6w/Pa4/P2/",
+    "AAADAwMUDQooGBA9JBJVNRBrRQ54VBN9YxmAciCBgCWCjyqBny9/rjR8vjl3zT9x20dq6FJi8WBc93Fb+4Ne/ZVn/qZx/rh+/smM/tuc/Oyt/P2/",
   inferno:
-    "AAAEAgEKBAMSBwUbCwckEAktFQs3GwxBIQxKKAtTLwpbNglhPQllRApoSgxrUQ5sWRBuXxNuZRVubBhuchpueBxtfx5shSFrjCNpkiVomCdmnypjpSxgqy9esTJatzVXvzlSxDxOykBKz0RG1EhC2U093lI44lc05l0v6mMq7Wkl8G8g83Yb9X0V94QQ+YsL+pQH+5sG/KMJ/KoP/LIW+7of+sIo+cky99E99dlJ9OFW8uhl8e918/WG9vqW/P+k",
+    "AAADAwMUDgkrGw1BKwtYPAhmSwxsWhFuahdueBxuiCJqlidnpSxgtDNawjpQz0NH20485Vsx7Wgl9HgZ+YgM+5oC/asP+78j+NA78+RY7/SB/P+l",
   plasma:
-    "DQiHGQaMIgaQKgWTMQWXOASaPwScRgOfTAKhUwKjWQGlYAGmZgCnbACocgGoeAGogASohgamiwqlkQ6jlhOhnBeeoRubpiCYqySUsCmRtC6NuDKJvTeGwTuCxUB+yUR6zUp20U5y1VNv2Fdr21xo3mFk4mVh5Wpd529a6nRX7XlT735Q8YNM9IhJ9o1F95NC+Zo++586/KU3/asz/bEw/rct/r0q/cMo/com/NAl+9ck+d0l9+Ql9esn8vIn8Pkh",
+    "DgiHJwWSNgWZRwOfVgKkZQCocwCoggOojwyknBeeqCGXsyyOvTeGx0J8z0x02Fds32Jj521b7XlT84RL95FD+547/awz/ror/ckn+9gi9egp8Pkj",
   cividis:
-    "ACBRACNYACZdAClhASxlBS5oCTFqDTRrEjdsFzptHD1uIj9uJ0JuLUVuM0huOEtuPk5uQ1FtSFRtTVZtUlluV1xuW19uYGJvZGVvaGhwbGtwcG5xc3Fyd3Rzendzfnp0gX11hIB2h4N3i4Z3jol4ko14lZB4mZN4nJZ4oJp4pJ14qKB3rKR2sad1tapzuq5xv7Fvw7VtyLhrzbxo08Bl2MNi3cdf4stc5s9Z69JV79ZS89pP995M+uJJ/OZH/epF",
-  RdBu: "BTBhCTltDkF5EkqEF1KOHFqYIWKhJWqoK3KvMHm0N4C5PYi9RY/BTpfFWJ7JY6bNbq7RebXVhbzZkMPdm8ngps/jsNTmutnpw97sy+Lu0+bw2unx4ezy5u7y7O/x8PDv8+/s9u3n+Ori+ebb+uHT+9zL+tXC+s64+ceu+L+k9raa9K2Q8aOG7pp86o9z5oVq4Xpi3G9a12RT0llMzE5GxkNAwDg7uS82sSYxqR4unxcqlREoigwlfwgjcwQhZwAf",
-  PuOr: "fzsIh0AIj0QHmEkHoE4HqFMIsFgIt14Jv2QLxmsNzXER03gV2n8b4Ici5Y8r6pc1759A86dM9q9Y+bZl+75y/MV//cuM/dGY/del/dyx/OG8++XH+unR+eza9+7i9O7o8e7s7uzu6unv5ebv4OHt29zr1tbo0M/lysnixMLevrrauLLVsarQqqLLoprGm5HAk4e6jH61hHSvfWmpdV6jblOdZ0iXYD6QWTSJUyqBTCJ5RhpxQBNoOQ1eMwZVLQBL",
-  BrBG: "VDAFXTUGZjsHb0AId0YJgEsLiVIOkVgRmV8WoWYbqW4gsXYnuH8vvoc4xZFCyppN0KRZ1a1l2bZx3r594saI5s2U6tSf7dmq79+08uO+8+fH9OrQ9O3Y9O/f8vDk7/Ho6/Hr5/Hs4fDs2u7r0uzoyunlwebht+Pcrd/XotrSl9XMjNDGgMm/dcO4abuxXrSqUqyiR6OaPZuSM5OKKouDIYN7GXtzEnRrDWxkCGVcBV5VA1dNAVBGAUk/AEM3ADww",
-  PRGn: "QABLSQdUUQ1dWRVlYRxuaSR2cSx+eDWGfj+NhEmUi1OakF2hlmennHGto3qzqYO4r4y+tZXEvJ3JwqXOyK3SzrTX1Lzb2cPf3sri49Hm59fp6t3r7ePu7+fv8Ozw8O/v7/Hu7PLr6fPn5fLi4PHc2u/W1O3PzevIxujAvuW5tuGwrdyoo9ifmdKWjsyMg8aDd796bLdxYbBoVqhgS6BYQZdRN49KLodDJn49H3Y4GG0yE2UtDl0pCVUkBEwfAEQb",
+    "ACBSACdgAi1nDjRsGDpuJkFuM0huQE9uTFZtV1xvYWNua2pwc3Fxe3h0g392i4Z3k454m5V4pJ14raV1uK1yw7Vtz71n28Zg589Z8NdR+uFK/epF",
+  RdBu: "BTBhIWasQ5PDksXe0eXw9/f3/dvH9KWC1mBNshgrZwAf",
+  PuOr: "fzsIs1gG4IIU/bhj/uC29/f32NrrsqvSgHOsVCeILQBL",
+  BrBG: "VDAFjFEKv4Et38J99ujD9fX1x+rlgM3BNZePAWZeADww",
+  PRGn: "QABLdiqDmXCrwqXP59To9/f32fDTptugWq5hG3g3AEQb",
 } as const;

@@ -1,4 +1,4 @@
-import { atEnd } from "./listen.js";
+import { inTime } from "./intime.js";
 import type { Source } from "./source.js";
 import type { ViewerStore } from "./state.js";
 
@@ -11,22 +11,19 @@ const PATIENCE = 3000;
  */
 export function followConnection(store: ViewerStore, source: Source, signal: AbortSignal): void {
   if (!source.live) return;
-  let asking: AbortController | null = null;
+  let isAsking = false;
 
   async function check(): Promise<void> {
-    if (asking !== null || signal.aborted) return;
-    const mine = new AbortController();
-    asking = mine;
-    const timer = setTimeout(() => mine.abort(new Error("no answer")), PATIENCE);
+    if (isAsking || signal.aborted) return;
+    isAsking = true;
     try {
-      await source.ping(mine.signal);
+      await inTime(signal, PATIENCE, source.ping);
       if (!signal.aborted) store.set({ connection: "ok" });
     } catch {
       // Busy or gone: who only waits is told after the host's word that it is gone, not before.
       if (!signal.aborted && store.state.connection === "lost") store.set({ connection: "gone" });
     } finally {
-      clearTimeout(timer);
-      asking = null;
+      isAsking = false;
     }
   }
 
@@ -38,18 +35,12 @@ export function followConnection(store: ViewerStore, source: Source, signal: Abo
   store.on(["connection"], () => store.state.connection === "slow" && void recover(), signal);
 
   async function recover(): Promise<void> {
-    const mine = new AbortController();
-    signal.addEventListener("abort", () => mine.abort(new Error("view closed")), { signal: mine.signal });
     try {
-      await source.resend(mine.signal);
+      await inTime(signal, null, source.resend);
       if (store.state.connection === "slow") store.set({ connection: "ok" });
     } catch {
       // Where the question cannot even be sent, nobody is there; a busy kernel only leaves it waiting.
       if (!signal.aborted && store.state.connection === "slow") store.set({ connection: "gone" });
-    } finally {
-      mine.abort(new Error("done"));
     }
   }
-
-  atEnd(signal, () => asking?.abort(new Error("view closed")));
 }

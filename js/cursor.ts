@@ -1,5 +1,6 @@
 /** The cell that the arrow keys move from one value to the next. */
 import { type Cell, cellAt, cellRect, type Layout, planeRect, type Rect } from "./layout.js";
+import { upTo } from "./upto.js";
 
 /** A step to a neighbor: one of the two is -1 or 1, the other 0. */
 export interface Step {
@@ -19,14 +20,14 @@ export function stepCell(layout: Layout, cell: Cell, { dx, dy }: Step): Cell {
       x: x + width / 2 + dx * far,
       y: y + height / 2 + dy * (far + (layout.rowHeight - 1) / 2),
     });
-    if (next !== null && (next.position !== cell.position || next.plane !== cell.plane)) return next;
+    if (next && (next.position !== cell.position || next.plane !== cell.plane)) return next;
   }
   return cell;
 }
 
 /** The cell of a tile that is nearest to the middle of what is seen of it; that of its first plane if nothing is. */
 export function middleCell(layout: Layout, position: number, seen: Rect): Cell {
-  const planes = Array.from({ length: layout.planes }, (_, plane) => planeRect(layout, position, plane));
+  const planes = upTo(layout.planes, (plane) => planeRect(layout, position, plane));
   const visible = planes.map((rect) => common(rect, seen));
   const plane = Math.max(
     0,

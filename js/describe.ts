@@ -1,7 +1,7 @@
 /** Sentences about a layer and its values: the words of the view in one place. */
 
-import { colorAt } from "./colormaps.js";
-import { count, exactly, perAxis, plain, times, withError } from "./format.js";
+import { colorStops } from "./colormaps.js";
+import { count, exactly, joined, perAxis, plain, times, withError } from "./format.js";
 import { codeAt, dequantize, errorOf, FILTERS, type Frame, type View } from "./frame.js";
 import type { Cell } from "./layout.js";
 import type { Scene } from "./scene.js";
@@ -30,7 +30,7 @@ export function channelsText({ inChannels, outChannels }: Layer): string {
 /** The size of a call's maps: the output's shape without batch and channels. */
 export function mapText({ outputShapes }: Layer, call = 0): string {
   const shape = outputShapes[call];
-  return shape === undefined || shape.length < 3 ? "" : times(shape.slice(2));
+  return !shape || shape.length < 3 ? "" : times(shape.slice(2));
 }
 
 /** `call 2 of 5`, with the size of the call's maps where sizes differ. */
@@ -44,7 +44,7 @@ export function callText(layer: Layer, call: number): string {
 export function fieldText(layer: Layer, call: number): string {
   const { fieldReason } = layer;
   const field = fieldOf(layer, call);
-  if (field === null) return fieldReason === "" ? "" : `receptive field unknown: ${fieldReason}`;
+  if (!field) return fieldReason === "" ? "" : `receptive field unknown: ${fieldReason}`;
   if (field.whole) return "sees the whole input";
   if (field.size.length === 0) return "";
   const unit = ["values", "samples", "px"][field.size.length] ?? "values";
@@ -59,21 +59,30 @@ export function fieldOf({ receptiveField, receptiveFields }: Layer, call: number
 
 /** What the numbers of a layer are, and where: `float32 on cpu`. */
 export function storageText({ dtype, device }: Layer): string {
-  return [dtype, device === "" ? "" : `on ${device}`].filter(Boolean).join(" ");
+  return joined([dtype, device === "" ? "" : `on ${device}`], " ");
 }
 
 /** All that is known of a layer, in one line. */
 export function layerText(layer: Layer, call = 0): string {
-  return [
-    [layer.type, kernelText(layer)].filter(Boolean).join(" "),
+  return joined([
+    typeText(layer),
     channelsText(layer),
     mapText(layer, call),
     fieldOf(layer, call) === null ? "" : fieldText(layer, call),
-    layer.parameters > 0 ? `${count(layer.parameters)} parameters` : "",
-    layer.macs === null || !layer.ran ? "" : `${count(layer.macs)} multiply-adds`,
-  ]
-    .filter(Boolean)
-    .join(" · ");
+    ...costs(layer),
+  ]);
+}
+
+export function typeText(layer: Layer): string {
+  return joined([layer.type, kernelText(layer)], " ");
+}
+
+/** What a layer weighs and what a run of it takes: the numbers with these words. */
+export function costs(
+  { parameters, macs, ran }: Layer,
+  [weighs, takes] = [" parameters", " multiply-adds"],
+): string[] {
+  return [parameters > 0 ? count(parameters) + weighs : "", macs === null || !ran ? "" : count(macs) + takes];
 }
 
 /** Where a value is: `channel 12 · row 40 · column 7`. */
@@ -95,7 +104,7 @@ export function placeText(
 export function valueText(state: Readonly<State>, scene: Scene, cell: Cell): string {
   const { frame, order, arrangement, slice } = scene;
   const pointed = pointedAt(state);
-  const exact = arrangement === "color" || pointed === null ? null : exactAt(state, pointed);
+  const exact = arrangement === "color" || !pointed ? null : exactAt(state, pointed);
   if (exact !== null) return `value ${exactly(exact, currentLayer(state)?.dtype ?? "")}`;
   const best = bestOf(state, frame, order[cell.position]);
   const at = (plane: number) => numberText(best.frame, best.tile, planeOf(slice, plane), cell);
@@ -140,10 +149,12 @@ export function describeView(
   { look }: Scene,
 ): { title: string; colors: { text: string; stops: string[] } } {
   const name = look.arrangement === "color" ? "gray" : look.colormap;
-  const stops = Array.from({ length: 25 }, (_, i) => colorAt(name, i / 24));
   const whose = `each ${tileWord(view)} by its own range`;
-  const range = look.range === null ? whose : `${plain(look.range.lo)} to ${plain(look.range.hi)}`;
+  const range = look.range ? `${plain(look.range.lo)} to ${plain(look.range.hi)}` : whose;
   const clipped = clip > 0 ? ` · ${plain(100 - 2 * clip)} % of the values` : "";
   const what = view === FILTERS ? "filters" : "feature maps";
-  return { title: `${metadata.model} · ${layer} · ${what}`, colors: { text: `${range}${clipped}`, stops } };
+  return {
+    title: `${metadata.model} · ${layer} · ${what}`,
+    colors: { text: `${range}${clipped}`, stops: colorStops(name) },
+  };
 }

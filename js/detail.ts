@@ -1,9 +1,11 @@
 import { Cache } from "./cache.js";
 import { type Frame, keyOf, tileSize } from "./frame.js";
 import { positionsIn } from "./layout.js";
+import { atEnd } from "./listen.js";
+import { channelAt } from "./order.js";
 import type { Source } from "./source.js";
 import { currentTransform, type Detail, isWanted, type State, type ViewerStore } from "./state.js";
-import { invert } from "./transform.js";
+import { seenThrough } from "./transform.js";
 
 /** Bytes of one answer, and of all that is asked for while the picture stays where it is. */
 const ANSWER = 0.95 * 2 ** 20;
@@ -32,11 +34,11 @@ export function followDetail(store: ViewerStore, source: Source, signal: AbortSi
       request = null;
       if (store.state.details.size > 0) store.set({ details: new Map() });
     }
-    if (of !== null && of.factor > 1) resting = setTimeout(ask, REST);
+    if (of && of.factor > 1) resting = setTimeout(ask, REST);
   }
 
   async function ask(): Promise<void> {
-    if (request !== null || of === null) return;
+    if (request !== null || !of) return;
     const frame = of;
     const missing = lacking(store.state).filter((channel) => !refused.has(channel));
     const channels = missing.slice(0, Math.max(1, Math.floor(ANSWER / tileSize(frame.shape))));
@@ -69,7 +71,7 @@ export function followDetail(store: ViewerStore, source: Source, signal: AbortSi
   }
 
   store.on(["frame", "transform", "scene"], start, signal);
-  signal.addEventListener("abort", () => {
+  atEnd(signal, () => {
     clearTimeout(resting);
     request?.abort(new Error("view closed"));
   });
@@ -79,17 +81,9 @@ export function followDetail(store: ViewerStore, source: Source, signal: AbortSi
 export function lacking(state: Readonly<State>): number[] {
   const { frame, scene, viewport, details } = state;
   const t = currentTransform(state);
-  if (frame === null || scene === null || t === null || scene.frame !== frame || !isWanted(frame, state))
-    return [];
+  if (!scene || !t || scene.frame !== frame || !isWanted(frame, state)) return [];
   if (frame.factor === 1 || t.k * viewport.ratio * frame.factor <= 1.25) return [];
-  const corner = invert(t, { x: 0, y: 0 });
-  const visible = positionsIn(scene.layout, {
-    ...corner,
-    width: viewport.width / t.k,
-    height: viewport.height / t.k,
-  });
+  const visible = positionsIn(scene.layout, seenThrough(t, viewport));
   if (visible.length * tileSize(frame.shape) > SCREENFUL) return [];
-  return visible
-    .map((position) => frame.channels[scene.order[position]])
-    .filter((channel) => !details.has(channel));
+  return visible.map((position) => channelAt(scene, position)).filter((channel) => !details.has(channel));
 }

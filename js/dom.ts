@@ -1,26 +1,50 @@
+import { listen } from "./listen.js";
 import type { Point } from "./transform.js";
 
 type Child = Node | string;
 
-interface Attributes {
-  class?: string;
-  /** Set as attributes. A false one is left out, a true one is empty. */
-  [name: string]: string | number | boolean | undefined;
-}
+/** A false one is left out and a true one is empty; those of ARIA say which. */
+type Attributes = Record<string, string | number | boolean | undefined>;
 
-/** An element with attributes and children; strings become text and never markup. */
+/**
+ * An element with attributes and children; strings become text and never markup.
+ *
+ * @param what its tag and its classes: "span.name" has the class `cnnvis-name`, as all of ours begin so.
+ */
 export function element<Tag extends keyof HTMLElementTagNameMap>(
-  tag: Tag,
+  what: Tag | `${Tag}.${string}`,
   attributes: Attributes = {},
   ...children: Child[]
 ): HTMLElementTagNameMap[Tag] {
-  const node = document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes)) {
-    if (value === undefined || value === false) continue;
-    node.setAttribute(name, value === true ? "" : String(value));
-  }
+  const [tag, ...classes] = what.split(".");
+  const node = document.createElement(tag as Tag);
+  // Or it would send the form that a page may have around it.
+  if (node instanceof HTMLButtonElement) node.type = "button";
+  for (const name of classes) node.classList.add(`cnnvis-${name}`);
+  setAttributes(node, attributes);
   node.append(...children);
   return node;
+}
+
+/** A button that does something when it is pressed; `name` is what it is called where its text does not say it. */
+export function button(
+  kind: string,
+  text: string,
+  run: () => void,
+  signal: AbortSignal,
+  name?: string,
+): HTMLButtonElement {
+  const node = element(`button.${kind}`, { title: name, "aria-label": name }, text);
+  listen(node, "click", run, signal);
+  return node;
+}
+
+export function setAttributes(node: Element, attributes: Attributes): void {
+  for (const [name, value] of Object.entries(attributes)) {
+    const isWord = typeof value !== "boolean" || name.startsWith("aria-");
+    if (value === undefined || (value === false && !isWord)) node.removeAttribute(name);
+    else node.setAttribute(name, isWord ? String(value) : "");
+  }
 }
 
 /** Sets the text only where it changes, so that what reads it aloud hears news only. */
@@ -32,6 +56,17 @@ export function setText(node: Node, text: string): void {
 export function pointOn(node: Element, { clientX, clientY }: MouseEvent): Point {
   const { left, top } = node.getBoundingClientRect();
   return { x: clientX - left, y: clientY - top };
+}
+
+/** Gives the focus to a node, where there is one, and leaves the page where it is scrolled to. */
+export function focusOn(node: HTMLElement | null | undefined): void {
+  node?.focus({ preventScroll: true });
+}
+
+/** Takes an event: neither the browser nor the notebook around the view does anything more with it. */
+export function take(event: Event): void {
+  event.preventDefault();
+  event.stopPropagation();
 }
 
 /** Scrolls a box to one of its children, and nothing around the box as `scrollIntoView` would. */

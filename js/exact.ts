@@ -1,4 +1,5 @@
-import { keyOf } from "./frame.js";
+import { keyIn, keyOf } from "./frame.js";
+import { inTime } from "./intime.js";
 import { atEnd } from "./listen.js";
 import type { Source } from "./source.js";
 import { type Exact, exactWanted, type ViewerStore } from "./state.js";
@@ -32,7 +33,7 @@ export function windowAround(
 export function followExact(store: ViewerStore, source: Source, signal: AbortSignal): void {
   if (!source.live) return;
   let resting: ReturnType<typeof setTimeout> | undefined;
-  let request: AbortController | null = null;
+  let isAsking = false;
 
   function start(): void {
     clearTimeout(resting);
@@ -41,19 +42,14 @@ export function followExact(store: ViewerStore, source: Source, signal: AbortSig
 
   async function ask(): Promise<void> {
     const wanted = exactWanted(store.state);
-    if (wanted === null || request !== null) return;
+    if (!wanted || isAsking) return;
     let isAnswered = false;
     const { of, channel, plane, row, column, size } = wanted;
-    const mine = new AbortController();
-    request = mine;
-    const timer = setTimeout(() => mine.abort(new Error("no answer")), PATIENCE);
+    isAsking = true;
     const { rows, columns } = windowAround(size, row, column);
-    const { generation, layer, view, call, image } = of;
     try {
-      const values = await source.values(
-        { generation, layer, view, call, image, channel, plane, rows, columns },
-        mine.signal,
-      );
+      const request = { ...keyIn(of), channel, plane, rows, columns };
+      const values = await inTime(signal, PATIENCE, (waiting) => source.values(request, waiting));
       const [top, left] = [rows[0], columns[0]];
       const exact: Exact = {
         of,
@@ -67,15 +63,14 @@ export function followExact(store: ViewerStore, source: Source, signal: AbortSig
       };
       // An answer out of another look would be of other values.
       const { frame } = store.state;
-      if (frame !== null && keyOf(frame) === keyOf(of) && values.length === exact.rows * exact.columns) {
+      if (frame && keyOf(frame) === keyOf(of) && values.length === exact.rows * exact.columns) {
         store.set({ exact });
         isAnswered = true;
       }
     } catch {
       // What is not known exactly is shown with its error.
     } finally {
-      clearTimeout(timer);
-      request = null;
+      isAsking = false;
       // By now another value may be pointed at: one that was not asked for, or not refused.
       const next = exactWanted(store.state);
       const isOther =
@@ -86,8 +81,5 @@ export function followExact(store: ViewerStore, source: Source, signal: AbortSig
   }
 
   store.on(["hover", "frame"], start, signal);
-  atEnd(signal, () => {
-    clearTimeout(resting);
-    request?.abort(new Error("view closed"));
-  });
+  atEnd(signal, () => clearTimeout(resting));
 }

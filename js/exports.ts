@@ -1,5 +1,7 @@
 import { describeView } from "./describe.js";
+import { element } from "./dom.js";
 import { saveFile } from "./files.js";
+import { FONT } from "./font.js";
 import type { Frame } from "./frame.js";
 import type { Actions } from "./keys.js";
 import { arrange } from "./layout.js";
@@ -27,8 +29,8 @@ export function exportsOf(
   /** The tile that is meant, or a word on how to mean one. */
   function chosen(): { frame: Frame; tile: number } | null {
     const { frame } = store.state;
-    const tile = frame !== null && isWanted(frame, store.state) ? chosenTile(store.state, frame) : -1;
-    if (frame !== null && tile >= 0) return { frame, tile };
+    const tile = isWanted(frame, store.state) ? chosenTile(store.state, frame) : -1;
+    if (frame && tile >= 0) return { frame, tile };
     say("Pick a tile first.");
     return null;
   }
@@ -36,7 +38,7 @@ export function exportsOf(
   async function copyValues(how: "tsv" | "numpy"): Promise<void> {
     const it = chosen();
     const { state } = store;
-    if (it === null || state.scene === null) return;
+    if (!it || !state.scene) return;
     const { frame, tile } = it;
     const plane = pointedAt(state)?.plane ?? planeOf(state.scene.slice, 0);
     const { height, width } = frame.shape;
@@ -52,10 +54,10 @@ export function exportsOf(
 
   async function copyPicture(): Promise<void> {
     const it = chosen();
-    if (it === null) return;
+    if (!it) return;
     const picture = tilePicture(store.state, it.frame, it.tile);
-    const blob = picture === null ? null : await pngOf(picture);
-    if (blob === null) return;
+    const blob = picture ? await pngOf(picture) : null;
+    if (!blob) return;
     const isCopied = await copyImage(blob);
     if (!isCopied) saveFile(blob, `${nameOf(it.frame)}-${it.frame.channels[it.tile]}.png`);
     say(
@@ -67,9 +69,9 @@ export function exportsOf(
 
   async function savePicture(ratio: number): Promise<void> {
     const { scene } = store.state;
-    const picture = scene === null ? null : await viewPicture(store.state, canvas, ratio);
-    const blob = picture === null ? null : await pngOf(picture);
-    if (blob === null || scene === null) return;
+    const picture = scene ? await viewPicture(store.state, canvas, ratio) : null;
+    const blob = picture ? await pngOf(picture) : null;
+    if (!blob || !scene) return;
     saveFile(blob, `${nameOf(scene.frame)}@${ratio}x.png`);
     say(`Saved ${picture?.width}×${picture?.height} pixels.`);
   }
@@ -91,7 +93,7 @@ export function exportsOf(
 /** One tile alone, each of its cells a whole number of pixels. */
 function tilePicture(state: Readonly<State>, frame: Frame, tile: number): HTMLCanvasElement | null {
   const { scene } = state;
-  if (scene === null) return null;
+  if (!scene) return null;
   const { planes, rows, width, rowHeight, block } = scene.layout;
   const layout = arrange(
     { tiles: 1, planes, height: rows, width },
@@ -116,8 +118,7 @@ function tilePicture(state: Readonly<State>, frame: Frame, tile: number): HTMLCa
     channels: [],
     overlay: 0,
   };
-  const canvas = document.createElement("canvas");
-  Object.assign(canvas, size);
+  const canvas = element("canvas", size);
   const context = canvas.getContext("2d");
   if (context === null) return null;
   new Painter(() => {}).drawTiles(context, alone, { ...size, ratio: 1 });
@@ -131,34 +132,33 @@ async function viewPicture(
   ratio: number,
 ): Promise<HTMLCanvasElement | null> {
   const { viewport, scene } = state;
-  const picture = document.createElement("canvas");
-  picture.width = Math.round(viewport.width * ratio);
-  picture.height = Math.round((viewport.height + MARGIN.above + MARGIN.below) * ratio);
+  const width = Math.round(viewport.width * ratio);
+  const height = Math.round((viewport.height + MARGIN.above + MARGIN.below) * ratio);
+  const picture = element("canvas", { width, height });
   const context = picture.getContext("2d");
-  if (context === null || scene === null) return null;
+  if (context === null || !scene) return null;
   const palette = paletteOf(canvas);
   context.fillStyle = palette.casing;
-  context.fillRect(0, 0, picture.width, picture.height);
-  const inner = document.createElement("canvas");
-  inner.width = picture.width;
-  inner.height = Math.round(viewport.height * ratio);
+  context.fillRect(0, 0, width, height);
+  const size = { width, height: Math.round(viewport.height * ratio) };
+  const inner = element("canvas", size);
   const draw = inner.getContext("2d");
   if (draw !== null) {
     // A pointer that happens to be somewhere is no part of the picture.
     const still = state.inCells ? state : { ...state, hover: null };
     const painter = new Painter(() => {});
     await painter.loaded(still);
-    painter.draw(draw, still, { width: inner.width, height: inner.height, ratio }, palette);
+    painter.draw(draw, still, { ...size, ratio }, palette);
     context.drawImage(inner, 0, Math.round(MARGIN.above * ratio));
   }
   const { title, colors } = describeView(state, scene);
   context.scale(ratio, ratio);
   context.fillStyle = palette.ink;
   context.textBaseline = "middle";
-  context.font = "600 13px ui-sans-serif, system-ui, sans-serif";
+  context.font = `600 13px ${FONT}`;
   context.fillText(title, 14, MARGIN.above / 2, viewport.width - 28);
   const y = MARGIN.above + viewport.height + MARGIN.below / 2;
-  context.font = "12px ui-sans-serif, system-ui, sans-serif";
+  context.font = `12px ${FONT}`;
   context.fillText(colors.text, 14, y, viewport.width - 240);
   const left = viewport.width - 214;
   const bar = context.createLinearGradient(left, 0, left + 200, 0);

@@ -1,8 +1,8 @@
 import { ranked } from "./badges.js";
 import { Cache } from "./cache.js";
-import { FEATURE_MAPS, FILTERS, type Frame, keyOf } from "./frame.js";
+import { FEATURE_MAPS, FILTERS, type Frame, keyIn, keyOf } from "./frame.js";
 import type { Source } from "./source.js";
-import { currentLayer, type State, type ViewerStore, wanted } from "./state.js";
+import { currentLayer, type State, type ViewerStore, WANTED, wanted } from "./state.js";
 import { NOTHING } from "./wire.js";
 
 /** Bytes of frames that a view keeps, to draw a layer seen before at once. */
@@ -78,7 +78,7 @@ export function feed(store: ViewerStore, source: Source, signal: AbortSignal): v
     }
   }, signal);
   store.on(
-    ["metadata", "generation", "layer", "view", "call", "batchIndex"],
+    WANTED,
     () => {
       // Another call or image of filters is the same frame: nothing to show anew.
       const key = keyOf(wanted(store.state));
@@ -124,9 +124,8 @@ export function feed(store: ViewerStore, source: Source, signal: AbortSignal): v
     fetching = mine;
     clearTimeout(waiting);
     grace = setTimeout(() => showIfNews(frame), GRACE);
-    const { generation, layer, view, call, image } = frame;
     try {
-      const whole = await source.whole({ generation, layer, view, call, image }, mine.signal);
+      const whole = await source.whole(keyIn(frame), mine.signal);
       // An answer out of another look is of other values; the frame of that look is on its way.
       if (keyOf(whole) !== keyOf(frame) || mine.signal.aborted) return;
       clearTimeout(grace);

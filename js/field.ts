@@ -20,7 +20,7 @@ export function seenBy(
   column: number,
   image: readonly [height: number, width: number],
 ): Seen | null {
-  if (field === null) return null;
+  if (!field) return null;
   const [height, width] = image;
   if (field.whole) return { rows: [0, height - 1], columns: [0, width - 1] };
   if (field.size.length < 2) return null;
@@ -34,5 +34,5 @@ export function seenBy(
   };
   const rows = axis(2, row, height);
   const columns = axis(1, column, width);
-  return rows === null || columns === null ? null : { rows, columns };
+  return !rows || !columns ? null : { rows, columns };
 }

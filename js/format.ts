@@ -87,3 +87,8 @@ function trimmed(number: string): string {
 function unsignZero(number: string): string {
   return /^-0(\.0*)?$/.test(number) ? number.slice(1) : number;
 }
+
+/** The parts of a line that there are. */
+export function joined(parts: readonly string[], between = " · "): string {
+  return parts.filter(Boolean).join(between);
+}

@@ -27,6 +27,11 @@ export function keyOf({ generation, layer, view, call, image }: FrameKey): strin
   return JSON.stringify([generation, layer, view, ...(view === FILTERS ? [] : [call, image])]);
 }
 
+/** The key alone of what has one. */
+export function keyIn({ generation, layer, view, call, image }: FrameKey): FrameKey {
+  return { generation, layer, view, call, image };
+}
+
 /** The sizes of a layer's tiles at full resolution. */
 export interface Shape {
   readonly tiles: number;
@@ -59,11 +64,6 @@ export interface Frame extends FrameKey {
   readonly byteLength: number;
 }
 
-interface Tensor {
-  readonly shape: readonly number[];
-  readonly bytes: Uint8Array;
-}
-
 /**
  * Reads a frame.
  *
@@ -76,30 +76,21 @@ export function parseFrame(bytes: Uint8Array): Frame {
   if (meta.protocol !== PROTOCOL) {
     throw new FrameError(`The frame speaks protocol ${meta.protocol}, this page protocol ${PROTOCOL}.`);
   }
-  const codes = tensor(header, body, "codes", "U8", 3);
-  const bounds = tensor(header, body, "bounds", "F32", 2);
-  const stats = tensor(header, body, "stats", "F32", 2);
-  const channels = tensor(header, body, "channels", "I32", 1);
-  const bias = header.bias === undefined ? null : tensor(header, body, "bias", "F32", 1);
-  const [tiles, rows, codeWidth] = codes.shape;
   const shape = fullShape(meta);
-  const factor = positive(meta.factor, "factor");
+  const factor = whole(meta.factor, "factor");
+  expect(factor >= 1, "a factor of at least 1");
   const statNames = strings(meta.stats, "stats");
   const codeHeight = Math.ceil(shape.height / factor);
-  expect(
-    codeWidth === Math.ceil(shape.width / factor),
-    `codes of ${Math.ceil(shape.width / factor)} columns`,
-  );
-  expect(rows === shape.planes * codeHeight, `codes of ${shape.planes * codeHeight} rows`);
+  const codeWidth = Math.ceil(shape.width / factor);
+  const codes = tensor(header, body, "codes", "U8", [ANY, shape.planes * codeHeight, codeWidth]);
+  const bounds = tensor(header, body, "bounds", "F32", [ANY, 2]);
+  const tiles = bounds.length / 2;
   expect(tiles <= shape.tiles, `no more than ${shape.tiles} tiles`);
-  expect(bounds.shape[0] === tiles && bounds.shape[1] === 2, `bounds of shape (${tiles}, 2)`);
-  expect(stats.shape[0] === tiles && stats.shape[1] === statNames.length, `stats of ${tiles} tiles`);
-  expect(channels.shape[0] === tiles, `${tiles} channels`);
-  expect(bias === null || bias.shape[0] === tiles, `a bias of ${tiles} filters`);
+  expect(codes.length === tiles * shape.planes * codeHeight * codeWidth, `codes of ${tiles} tiles`);
   expect(meta.view === FEATURE_MAPS || meta.view === FILTERS, "a known view");
   return {
     layer: String(meta.layer),
-    view: meta.view as View,
+    view: meta.view,
     call: whole(meta.call, "call"),
     generation: whole(meta.generation, "generation"),
     image: whole(meta.image, "image"),
@@ -108,14 +99,14 @@ export function parseFrame(bytes: Uint8Array): Frame {
     tiles,
     codeHeight,
     codeWidth,
-    codes: codes.bytes,
-    bounds: new Float32Array(aligned(bounds.bytes)),
-    stats: new Float32Array(aligned(stats.bytes)),
+    codes,
+    bounds,
+    stats: tensor(header, body, "stats", "F32", [tiles, statNames.length]),
     statNames,
-    channels: new Int32Array(aligned(channels.bytes)),
-    bias: bias === null ? null : new Float32Array(aligned(bias.bytes)),
+    channels: tensor(header, body, "channels", "I32", [tiles]),
+    bias: header.bias === undefined ? null : tensor(header, body, "bias", "F32", [tiles]),
     standIn: meta.stand_in === "1",
-    byteLength: bytes.byteLength,
+    byteLength: bytes.length,
   };
 }
 
@@ -126,7 +117,7 @@ export function parseFrame(bytes: Uint8Array): Frame {
  */
 export function parseValues(bytes: Uint8Array): Float64Array {
   const { header, body } = readHeader(bytes);
-  return new Float64Array(aligned(tensor(header, body, "values", "F64", 2).bytes));
+  return tensor(header, body, "values", "F64", [ANY, ANY]);
 }
 
 /** The value that a code of a tile stands for; NaN where it was not finite. */
@@ -154,18 +145,22 @@ export function statistic(frame: Frame, tile: number, name: Statistic): number {
   return column < 0 ? Number.NaN : frame.stats[tile * frame.statNames.length + column];
 }
 
+/** The tile that holds a channel; -1 where the frame has none of it. */
+export function tileOf(frame: Frame, channel: number): number {
+  return frame.channels.indexOf(channel);
+}
+
 /** How many values a tile has at full resolution. */
 export function tileSize(shape: Shape): number {
   return shape.planes * shape.height * shape.width;
 }
 
 function readHeader(bytes: Uint8Array): { header: Record<string, unknown>; body: Uint8Array } {
-  if (bytes.byteLength < 8)
-    throw new FrameError(`A frame has at least 8 bytes, this has ${bytes.byteLength}.`);
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  if (bytes.length < 8) throw new FrameError(`A frame has at least 8 bytes, this has ${bytes.length}.`);
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   const length = view.getUint32(0, true);
-  if (view.getUint32(4, true) !== 0 || 8 + length > bytes.byteLength) {
-    throw new FrameError(`The frame's header ends after its ${bytes.byteLength} bytes.`);
+  if (view.getUint32(4, true) !== 0 || 8 + length > bytes.length) {
+    throw new FrameError(`The frame's header ends after its ${bytes.length} bytes.`);
   }
   let header: unknown;
   try {
@@ -176,25 +171,32 @@ function readHeader(bytes: Uint8Array): { header: Record<string, unknown>; body:
   return { header: object(header, "header"), body: bytes.subarray(8 + length) };
 }
 
-const BYTES_PER_ELEMENT: Record<string, number> = { U8: 1, F32: 4, I32: 4, F64: 8 };
+const ARRAYS = { U8: Uint8Array, F32: Float32Array, I32: Int32Array, F64: Float64Array };
+type Arrays = { [Type in keyof typeof ARRAYS]: InstanceType<(typeof ARRAYS)[Type]> };
 
-function tensor(
+/** A size that is not known beforehand. */
+const ANY = -1;
+
+/** The array of a name; bytes stay where they are, all else is copied, as it must start at a multiple of its size. */
+function tensor<Type extends keyof Arrays>(
   header: Record<string, unknown>,
   body: Uint8Array,
   name: string,
-  dtype: string,
-  rank: number,
-): Tensor {
-  const entry = object(header[name], name);
-  const { shape, data_offsets: offsets } = entry;
-  expect(entry.dtype === dtype, `${name} of dtype ${dtype}`);
-  expect(isSizes(shape) && shape.length === rank, `${name} of ${rank} dimensions`);
+  dtype: Type,
+  sizes: readonly number[],
+): Arrays[Type] {
+  const { dtype: written, shape, data_offsets: offsets } = object(header[name], name);
+  expect(written === dtype, `${name} of dtype ${dtype}`);
+  const isShape =
+    isSizes(shape) && shape.length === sizes.length && sizes.every((n, i) => n === ANY || n === shape[i]);
+  expect(isShape, `${name} of shape (${sizes.map((n) => (n === ANY ? "any" : n)).join(", ")})`);
   expect(isSizes(offsets) && offsets.length === 2, `two offsets of ${name}`);
   const [start, end] = offsets;
-  const size = shape.reduce((product, n) => product * n, BYTES_PER_ELEMENT[dtype]);
-  expect(start <= end && end <= body.byteLength, `${name} within the frame`);
+  const size = shape.reduce((product, n) => product * n, ARRAYS[dtype].BYTES_PER_ELEMENT);
+  expect(start <= end && end <= body.length, `${name} within the frame`);
   expect(end - start === size, `${size} bytes of ${name}`);
-  return { shape, bytes: body.subarray(start, end) };
+  const bytes = body.subarray(start, end);
+  return (dtype === "U8" ? bytes : new ARRAYS[dtype](new Uint8Array(bytes).buffer)) as Arrays[Type];
 }
 
 function fullShape(meta: Record<string, unknown>): Shape {
@@ -202,11 +204,6 @@ function fullShape(meta: Record<string, unknown>): Shape {
   expect(isSizes(sizes) && sizes.length === 4, "a shape of four sizes");
   const [tiles, planes, height, width] = sizes;
   return { tiles, planes, height, width };
-}
-
-/** A copy in a buffer of its own: 32-bit views must start at a multiple of four. */
-function aligned(bytes: Uint8Array): ArrayBuffer {
-  return new Uint8Array(bytes).buffer;
 }
 
 function expect(condition: boolean, what: string): asserts condition {
@@ -242,11 +239,5 @@ function whole(value: unknown, what: string): number {
     typeof value === "string" && value !== "" && Number.isSafeInteger(number),
     `a whole number as ${what}`,
   );
-  return number;
-}
-
-function positive(value: unknown, what: string): number {
-  const number = whole(value, what);
-  expect(number >= 1, `${what} of at least 1`);
   return number;
 }

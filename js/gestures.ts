@@ -4,9 +4,10 @@ import { type Cell, cellAt, positionAt } from "./layout.js";
 import { listen } from "./listen.js";
 import { followLongPress } from "./longpress.js";
 import { createMotion, type Motion } from "./motion.js";
+import { channelAt } from "./order.js";
 import { pick } from "./selection.js";
 import type { Source } from "./source.js";
-import { currentTransform, isWanted, type ViewerStore } from "./state.js";
+import { currentTransform, readable, type ViewerStore } from "./state.js";
 import { invert, type Point } from "./transform.js";
 import { followWheel } from "./wheel.js";
 
@@ -24,30 +25,29 @@ export function addGestures(
 
   // A finger pans only what is zoomed in.
   const leaveToPage = () => {
-    canvas.style.touchAction = store.state.transform === null ? "pan-y" : "none";
+    canvas.style.touchAction = store.state.transform ? "none" : "pan-y";
   };
-  store.on(["transform"], leaveToPage, signal);
-  leaveToPage();
+  store.show(["transform"], leaveToPage, signal);
 
   function worldAt(event: MouseEvent): Point | null {
     const t = currentTransform(store.state);
-    return t === null ? null : invert(t, pointOn(canvas, event));
+    return t ? invert(t, pointOn(canvas, event)) : null;
   }
 
   function hover(event: PointerEvent): void {
     if (event.pointerType === "touch" && !press.isPointing) return;
-    const { scene } = store.state;
+    const scene = readable(store.state);
     const point = worldAt(event);
-    const isRead = scene !== null && point !== null && isWanted(scene.frame, store.state);
-    const cell = isRead ? cellAt(scene.layout, point) : null;
+    const cell = scene !== null && point !== null ? cellAt(scene.layout, point) : null;
     if (!sameCell(cell, store.state.hover)) store.set({ hover: cell, inCells: false });
   }
 
   let beforeClick: readonly number[] = [];
   function click(event: MouseEvent): void {
-    const { scene, channels } = store.state;
+    const { channels } = store.state;
+    const scene = readable(store.state);
     const point = worldAt(event);
-    if (scene === null || point === null || !isWanted(scene.frame, store.state)) return;
+    if (!scene || !point) return;
     const position = positionAt(scene.layout, point);
     if (position === null) return;
     if (event.detail > 1) {
@@ -56,7 +56,7 @@ export function addGestures(
       return;
     }
     beforeClick = channels;
-    const channel = scene.frame.channels[scene.order[position]];
+    const channel = channelAt(scene, position);
     source.choose({ channels: pick(channels, channel, event.shiftKey || event.ctrlKey || event.metaKey) });
   }
 
@@ -79,6 +79,6 @@ export function addGestures(
 }
 
 function sameCell(a: Cell | null, b: Cell | null): boolean {
-  if (a === null || b === null) return a === b;
+  if (!a || !b) return a === b;
   return a.position === b.position && a.plane === b.plane && a.row === b.row && a.column === b.column;
 }

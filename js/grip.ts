@@ -29,12 +29,12 @@ export function followGrip(
 
   function holdAnew(): void {
     const t = currentTransform(store.state);
-    if (t !== null) for (const each of held.values()) each.world = invert(t, each.at);
+    if (t) for (const each of held.values()) each.world = invert(t, each.at);
   }
 
   function down(event: PointerEvent): void {
     const { scene, transform } = store.state;
-    if (scene === null || event.button !== 0) return;
+    if (!scene || event.button !== 0) return;
     canvas.setPointerCapture(event.pointerId);
     const at = pointOn(canvas, event);
     if (held.size === 0) {
@@ -44,7 +44,7 @@ export function followGrip(
     held.set(event.pointerId, { at, world: at });
     holdAnew();
     // While all is shown, one finger scrolls the page.
-    if (event.pointerType === "touch" && transform === null && held.size === 1) return;
+    if (event.pointerType === "touch" && !transform && held.size === 1) return;
     isGrabbed = true;
     motion.stop();
     canvas.dataset.grabbed = "";
@@ -54,12 +54,12 @@ export function followGrip(
     const { scene } = store.state;
     const t = currentTransform(store.state);
     const own = held.get(event.pointerId);
-    if (own === undefined || scene === null || t === null) return;
+    if (!own || !scene || !t) return;
     own.at = pointOn(canvas, event);
     if (!isGrabbed || press.isPointing) return;
     hasMoved ||= distance(own.at, first) > TREMBLE;
     const [a, b] = held.values();
-    if (b === undefined) {
+    if (!b) {
       motion.show(hold(t.k, a.at, a.world));
       return;
     }

@@ -1,5 +1,7 @@
+import { FONT } from "./font.js";
 import type { Layout } from "./layout.js";
 import type { Palette } from "./marks.js";
+import { channelAt } from "./order.js";
 import type { Placement } from "./placement.js";
 import type { Scene } from "./scene.js";
 import { currentLayer, isWanted, type State } from "./state.js";
@@ -55,16 +57,16 @@ export function drawHeaders(
   palette: Palette,
 ): void {
   if (!hasHeaders(scene)) return;
-  const { layout, frame, order } = scene;
+  const { layout, frame } = scene;
   const { ratio, width, height } = place;
   const band = { width: HEADER.width * ratio, height: HEADER.height * ratio };
   const hover = isWanted(frame, state) ? state.hover : null;
   // Groups see other channels in each row: there the numbers count within the group.
   const isGrouped = (currentLayer(state)?.groups ?? 1) > 1;
   const column = (index: number) => `${isGrouped ? "+" : ""}${index}`;
-  const row = (index: number) => String(frame.channels[order[index]]);
+  const row = (index: number) => String(channelAt(scene, index));
 
-  context.font = `500 ${9.5 * ratio}px ui-sans-serif, system-ui, sans-serif`;
+  context.font = `500 ${9.5 * ratio}px ${FONT}`;
   context.textBaseline = "middle";
   context.fillStyle = palette.casing;
   context.globalAlpha = 0.92;

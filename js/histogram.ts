@@ -1,5 +1,6 @@
 import { dequantize, type Frame } from "./frame.js";
 import { isEmpty, layerRange, type Range, tileRange } from "./ranges.js";
+import { upTo } from "./upto.js";
 
 /** How many values lie in each of evenly wide bins of a range. */
 export interface Histogram {
@@ -17,9 +18,7 @@ export function tileHistogram(frame: Frame, tile: number): Histogram {
 
 /** The values of all tiles over the layer's range. */
 export function layerHistogram(frame: Frame): Histogram {
-  const tiles = Array.from({ length: frame.tiles }, (_, tile) => tile).filter(
-    (tile) => !isEmpty(frame, tile),
-  );
+  const tiles = upTo(frame.tiles, (tile) => tile).filter((tile) => !isEmpty(frame, tile));
   return histogram(frame, tiles, layerRange(frame, false));
 }
 

@@ -31,9 +31,8 @@ export function followHistory(store: ViewerStore, source: Source, signal: AbortS
     const { trail, channels, pinned } = store.state;
     if (!isAt(trail, wanted(store.state))) return;
     const here = present(trail);
-    const place = store.state.transform === null ? null : placeOf(store.state, "");
-    if (here === null || (here.channels === channels && here.pinned === pinned && here.place === place))
-      return;
+    const place = store.state.transform ? placeOf(store.state, "") : null;
+    if (!here || (here.channels === channels && here.pinned === pinned && here.place === place)) return;
     store.set({ trail: revise(trail, { channels, pinned, place }) });
   }
 
@@ -42,16 +41,16 @@ export function followHistory(store: ViewerStore, source: Source, signal: AbortS
     resting = setTimeout(() => {
       const { place: shared, arriving, transform } = store.state;
       const place = placeOf(store.state, me);
-      if (place === null || arriving !== null) return;
+      if (!place || arriving !== null) return;
       // Who says nothing, shows all.
-      const isKnown = shared === null ? transform === null : isSamePlace(place, shared);
+      const isKnown = shared ? isSamePlace(place, shared) : !transform;
       if (!isKnown) source.choose({ place });
     }, REST);
   }
 
   function arrive(): void {
     const { place } = store.state;
-    if (place === null || place.by !== "") return;
+    if (place?.by !== "") return;
     // What Python sets together comes as one change after the other: the place is one of the last layer of them.
     queueMicrotask(
       () => !signal.aborted && store.set({ arriving: { place, key: keyOf(wanted(store.state)) } }),
@@ -67,12 +66,12 @@ export function followHistory(store: ViewerStore, source: Source, signal: AbortS
 
   return (by) => {
     const trail = step(store.state.trail, by);
-    const there = trail === null ? null : present(trail);
-    if (trail === null || there === null) return;
+    const there = trail ? present(trail) : null;
+    if (!trail || !there) return;
     // First the trail: so that what follows is no new visit.
     const { channels, pinned, place } = there;
     const key = keyOf({ ...there.key, generation: store.state.generation });
-    store.set({ trail, arriving: place === null ? null : { place, key } });
+    store.set({ trail, arriving: place ? { place, key } : null });
     const { layer, view, call, image } = there.key;
     source.choose({ layer, view, call, batchIndex: image, channels, pinned, place: null });
   };

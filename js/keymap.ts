@@ -1,11 +1,7 @@
 /** The keys of the canvas, as they are bound and as the sheet of keys lists them. */
 
 /** A line of the sheet: keys, what they do, and what to run for each chord as `chordOf` writes it. */
-export interface Binding {
-  readonly keys: string;
-  readonly what: string;
-  readonly on: Readonly<Record<string, () => void>>;
-}
+export type Binding = readonly [keys: string, what: string, on?: Readonly<Record<string, () => void>>];
 
 export interface Chapter {
   readonly title: string;
@@ -26,5 +22,5 @@ export function chordOf({ key, ctrlKey, metaKey, altKey, shiftKey }: KeyPress): 
 
 /** What each chord does. */
 export function bound(chapters: readonly Chapter[]): Map<string, () => void> {
-  return new Map(chapters.flatMap(({ bindings }) => bindings.flatMap(({ on }) => Object.entries(on))));
+  return new Map(chapters.flatMap(({ bindings }) => bindings.flatMap(([, , on = {}]) => Object.entries(on))));
 }

@@ -1,15 +1,17 @@
 import { middleCell, type Step, stepCell } from "./cursor.js";
+import { take } from "./dom.js";
 import { FEATURE_MAPS, FILTERS } from "./frame.js";
 import type { Go } from "./history.js";
 import { bound, type Chapter, chordOf } from "./keymap.js";
 import { cellRect, type Rect, tileRect } from "./layout.js";
 import { listen } from "./listen.js";
 import type { Motion } from "./motion.js";
+import { channelAt } from "./order.js";
 import { pickedPositions, revealing, type Scene } from "./scene.js";
 import { pickLayer } from "./selection.js";
 import type { Source } from "./source.js";
-import { currentTransform, isWanted, type Panels, type Sheet, type ViewerStore } from "./state.js";
-import { invert } from "./transform.js";
+import { currentTransform, type Panels, readable, type Sheet, type ViewerStore } from "./state.js";
+import { centerOf, hold, seenThrough } from "./transform.js";
 
 /** CSS pixels of a cell that can be told from its neighbors. */
 const READABLE = 12;
@@ -38,15 +40,9 @@ export interface Actions {
  * until Escape.
  */
 export function keymap(store: ViewerStore, source: Source, { motion, go, ...actions }: Actions): Chapter[] {
-  /** The scene, when it is of what is wanted. */
-  function readable(): Scene | null {
-    const { scene } = store.state;
-    return scene !== null && isWanted(scene.frame, store.state) ? scene : null;
-  }
-
   function show(part: Rect): void {
     const t = revealing(store.state, part);
-    if (t !== null) motion.goTo(t);
+    if (t) motion.goTo(t);
   }
 
   function move(step: Step, extend: boolean): void {
@@ -62,14 +58,14 @@ export function keymap(store: ViewerStore, source: Source, { motion, go, ...acti
   }
 
   function jump(to: (scene: Scene) => number, extend = false): void {
-    const scene = readable();
-    if (scene === null) return;
+    const scene = readable(store.state);
+    if (!scene) return;
     const position = to(scene);
     if (position >= 0 && position < scene.layout.tiles) pickTile(scene, position, extend);
   }
 
   function pickTile(scene: Scene, position: number, extend = false): void {
-    const channel = scene.frame.channels[scene.order[position]];
+    const channel = channelAt(scene, position);
     const others = extend ? store.state.channels.filter((each) => each !== channel) : [];
     source.choose({ channels: [...others, channel] });
     show(tileRect(scene.layout, position));
@@ -77,34 +73,30 @@ export function keymap(store: ViewerStore, source: Source, { motion, go, ...acti
 
   /** From the picked tile to its cells, near enough to tell them apart. */
   function enter(): void {
-    const scene = readable();
+    const scene = readable(store.state);
     const t = currentTransform(store.state);
-    if (scene === null || t === null || store.state.inCells) return;
+    if (!scene || !t || store.state.inCells) return;
     const position = pickedPositions(scene, store.state.channels).at(-1);
     if (position === undefined) {
       pickTile(scene, 0);
       return;
     }
     const { viewport } = scene.limits;
-    const seen = { ...invert(t, { x: 0, y: 0 }), width: viewport.width / t.k, height: viewport.height / t.k };
-    const hover = middleCell(scene.layout, position, seen);
+    const hover = middleCell(scene.layout, position, seenThrough(t, viewport));
     store.set({ hover, inCells: true });
-    const { x, y, width, height } = cellRect(scene.layout, hover);
+    const cell = cellRect(scene.layout, hover);
     const k = Math.max(t.k, READABLE);
-    if (k === t.k) show(cellRect(scene.layout, hover));
-    else {
-      const middle = { x: viewport.width / 2, y: viewport.height / 2 };
-      motion.goTo({ k, x: middle.x - (x + width / 2) * k, y: middle.y - (y + height / 2) * k });
-    }
+    if (k === t.k) show(cell);
+    else motion.goTo(hold(k, centerOf(viewport), centerOf(cell)));
   }
 
   function moveCell(step: Step): void {
-    const scene = readable();
+    const scene = readable(store.state);
     const { hover } = store.state;
-    if (scene === null || hover === null) return;
+    if (!scene || !hover) return;
     const next = stepCell(scene.layout, hover, step);
     store.set({ hover: next });
-    const channel = scene.frame.channels[scene.order[next.position]];
+    const channel = channelAt(scene, next.position);
     if (next.position !== hover.position) source.choose({ channels: [channel] });
     show(cellRect(scene.layout, next));
   }
@@ -115,8 +107,8 @@ export function keymap(store: ViewerStore, source: Source, { motion, go, ...acti
   }
 
   function sliceBy(step: number): void {
-    const scene = readable();
-    if (scene === null) return;
+    const scene = readable(store.state);
+    if (!scene) return;
     const { at, depth } = scene.slice;
     source.choose({ slice: Math.min(Math.max(at + step, 0), depth - 1) });
   }
@@ -124,7 +116,7 @@ export function keymap(store: ViewerStore, source: Source, { motion, go, ...acti
   function layerBy(step: number): void {
     const { metadata, layer } = store.state;
     const next = metadata.layers[metadata.layers.findIndex(({ name }) => name === layer) + step];
-    if (next !== undefined) source.choose(pickLayer(next.name));
+    if (next) source.choose(pickLayer(next.name));
   }
 
   function turn(): void {
@@ -150,86 +142,78 @@ export function keymap(store: ViewerStore, source: Source, { motion, go, ...acti
     {
       title: "Pick",
       bindings: [
-        { keys: "← → ↑ ↓", what: "the next tile, or the next cell", on: arrows("", false) },
-        { keys: "Shift + ← → ↑ ↓", what: "one tile more", on: arrows("Shift+", true) },
-        {
-          keys: "Home, End",
-          what: "the first tile, the last",
-          on: {
+        ["← → ↑ ↓", "the next tile, or the next cell", arrows("", false)],
+        ["Shift + ← → ↑ ↓", "one tile more", arrows("Shift+", true)],
+        [
+          "Home, End",
+          "the first tile, the last",
+          {
             Home: () => jump(() => 0),
             End: () => jump(({ layout }) => layout.tiles - 1),
           },
-        },
-        { keys: "Enter", what: "into the cells of the picked tile", on: { Enter: enter } },
-        { keys: "Esc", what: "out of the cells, then pick nothing", on: { Escape: leave } },
+        ],
+        ["Enter", "into the cells of the picked tile", { Enter: enter }],
+        ["Esc", "out of the cells, then pick nothing", { Escape: leave }],
       ],
     },
     {
       title: "Zoom",
       bindings: [
-        {
-          keys: "+ −",
-          what: "in, out",
-          on: {
+        [
+          "+ −",
+          "in, out",
+          {
             "+": () => motion.zoomBy(1.5),
             "=": () => motion.zoomBy(1.5),
             "-": () => motion.zoomBy(1 / 1.5),
           },
-        },
-        { keys: "0", what: "show all", on: { "0": () => motion.fit() } },
-        { keys: "Ctrl or Cmd + wheel, pinch", what: "about the pointer", on: {} },
-        { keys: "Double click", what: "in; with Shift, out", on: {} },
+        ],
+        ["0", "show all", { "0": () => motion.fit() }],
+        ["Ctrl or Cmd + wheel, pinch", "about the pointer"],
+        ["Double click", "in; with Shift, out"],
       ],
     },
     {
       title: "Go",
       bindings: [
-        {
-          keys: "Page Up, Page Down",
-          what: "the layer before, the next",
-          on: { PageUp: () => layerBy(-1), PageDown: () => layerBy(1) },
-        },
-        { keys: "v", what: "from a filter to its map, and back", on: { v: turn } },
-        {
-          keys: "[ ]",
-          what: "the slice before, the next",
-          on: { "[": () => sliceBy(-1), "]": () => sliceBy(1) },
-        },
-        {
-          keys: "Alt + ← →",
-          what: "back and forward in what was looked at",
-          on: { "Alt+ArrowLeft": () => go(-1), "Alt+ArrowRight": () => go(1) },
-        },
+        [
+          "Page Up, Page Down",
+          "the layer before, the next",
+          { PageUp: () => layerBy(-1), PageDown: () => layerBy(1) },
+        ],
+        ["v", "from a filter to its map, and back", { v: turn }],
+        ["[ ]", "the slice before, the next", { "[": () => sliceBy(-1), "]": () => sliceBy(1) }],
+        [
+          "Alt + ← →",
+          "back and forward in what was looked at",
+          { "Alt+ArrowLeft": () => go(-1), "Alt+ArrowRight": () => go(1) },
+        ],
       ],
     },
     {
       title: "See",
       bindings: [
-        { keys: "c", what: "only the picked tiles, side by side; all", on: { c: compare } },
-        { keys: "t", what: "the values of a tile as a table", on: { t: open("table") } },
-        {
-          keys: "l, i",
-          what: "the layers, the inspector",
-          on: { l: () => fold("layers"), i: () => fold("inspector") },
-        },
-        { keys: "/", what: "find a layer", on: { "/": actions.focusLayers } },
-        {
-          keys: "Ctrl or Cmd + C",
-          what: "copy the values of the picked tile",
-          on: { "Mod+c": () => actions.copyValues("tsv") },
-        },
-        {
-          keys: "p, s",
-          what: "copy the tile as a picture, save all of it",
-          on: { p: actions.copyPicture, s: () => actions.savePicture(2) },
-        },
-        {
-          keys: "m",
-          what: "the milliseconds that each stage takes",
-          on: { m: () => source.choose({ timing: !store.state.timing }) },
-        },
-        { keys: "f", what: "full screen", on: { f: actions.toggleFullscreen } },
-        { keys: "?", what: "these keys", on: { "?": open("help") } },
+        ["c", "only the picked tiles, side by side; all", { c: compare }],
+        ["t", "the values of a tile as a table", { t: open("table") }],
+        ["l, i", "the layers, the inspector", { l: () => fold("layers"), i: () => fold("inspector") }],
+        ["/", "find a layer", { "/": actions.focusLayers }],
+        [
+          "Ctrl or Cmd + C",
+          "copy the values of the picked tile",
+          { "Mod+c": () => actions.copyValues("tsv") },
+        ],
+        [
+          "p, s",
+          "copy the tile as a picture, save all of it",
+          { p: actions.copyPicture, s: () => actions.savePicture(2) },
+        ],
+        [
+          "m",
+          "the milliseconds that each stage takes",
+          { m: () => source.choose({ timing: !store.state.timing }) },
+        ],
+        ["f", "full screen", { f: actions.toggleFullscreen }],
+        ["?", "these keys", { "?": open("help") }],
       ],
     },
   ];
@@ -243,9 +227,8 @@ export function addKeys(canvas: HTMLCanvasElement, chapters: readonly Chapter[],
     "keydown",
     (event) => {
       const run = runs.get(chordOf(event));
-      if (run === undefined) return;
-      event.preventDefault();
-      event.stopPropagation();
+      if (!run) return;
+      take(event);
       run();
     },
     signal,
@@ -271,20 +254,8 @@ export function suppressShortcuts(root: HTMLElement, signal: AbortSignal): void 
     (event) => {
       const jupyter = root.parentElement?.closest(".lm-Widget");
       if (!(event.ctrlKey || event.metaKey) || event.defaultPrevented || !jupyter) return;
-      const { key, code, keyCode, ctrlKey, metaKey, shiftKey, altKey } = event;
-      const again = {
-        key,
-        code,
-        keyCode,
-        ctrlKey,
-        metaKey,
-        shiftKey,
-        altKey,
-        bubbles: true,
-        cancelable: true,
-      };
       // What takes it, also keeps the browser from it.
-      if (!jupyter.dispatchEvent(new KeyboardEvent("keydown", again))) event.preventDefault();
+      if (!jupyter.dispatchEvent(new KeyboardEvent(event.type, event))) event.preventDefault();
     },
     signal,
   );

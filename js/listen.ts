@@ -8,6 +8,11 @@ export function listen<Kind extends keyof HTMLElementEventMap>(
   node.addEventListener(kind, run, { signal });
 }
 
+/** Keeps what is typed at a node, such as the arrows that move a slider, from the notebook's shortcuts. */
+export function keepKeys(node: HTMLElement, signal: AbortSignal): void {
+  listen(node, "keydown", (event) => event.stopPropagation(), signal);
+}
+
 /** Calls `run` once, when the signal aborts. */
 export function atEnd(signal: AbortSignal, run: () => unknown): void {
   signal.addEventListener("abort", run, { once: true });

@@ -42,7 +42,7 @@ export function followLongPress(
   }
 
   function move(event: PointerEvent): void {
-    if (first === null || event.pointerId !== first.pointerId) return;
+    if (!first || event.pointerId !== first.pointerId) return;
     if (isPointing) point(event);
     else if (Math.hypot(event.clientX - first.clientX, event.clientY - first.clientY) > TREMBLE) end();
   }

@@ -1,8 +1,9 @@
+import { FONT } from "./font.js";
 import { type Frame, statistic } from "./frame.js";
 import { drawHatch } from "./hatch.js";
 import { hasHeaders } from "./headers.js";
 import { cellRect, planeRect, type Rect, tileRect } from "./layout.js";
-import { isConstant } from "./order.js";
+import { channelAt, isConstant } from "./order.js";
 import { onScreen, type Placement, visiblePositions } from "./placement.js";
 import { pickedPositions, type Scene } from "./scene.js";
 import { isWanted, type State } from "./state.js";
@@ -31,7 +32,7 @@ export function drawMarks(
     strokeAround(context, onScreen(rect, place), palette.casing, (width + 2) * ratio, width * ratio);
     strokeAround(context, onScreen(rect, place), color, width * ratio, width * ratio);
   };
-  if (hover !== null) {
+  if (hover) {
     const { position, plane } = hover;
     if (layout.planes > 1) outline(planeRect(layout, position, plane), palette.ink, 1);
     outline(tileRect(layout, position), palette.ink, 1);
@@ -39,7 +40,7 @@ export function drawMarks(
   for (const position of picked) {
     outline(tileRect(layout, position), palette.accent, 2);
   }
-  if (hover !== null && place.k / ratio >= 6) {
+  if (hover && place.k / ratio >= 6) {
     // Tiles side by side are read at the same place.
     const linked = state.pinned.length > 0 ? visiblePositions(layout, place) : [hover.position];
     for (const position of linked) outline(cellRect(layout, { ...hover, position }), palette.ink, 1);
@@ -67,12 +68,12 @@ function drawLabels(
   const positions = hasRoom(56, 48) ? visiblePositions(layout, place) : picked;
   const isOutside = (layout.pitch.height - layout.block.height) * place.k >= 16 * ratio;
   const height = 12 * ratio;
-  context.font = `500 ${9.5 * ratio}px ui-sans-serif, system-ui, sans-serif`;
+  context.font = `500 ${9.5 * ratio}px ${FONT}`;
   context.textBaseline = "middle";
   for (const position of positions) {
     const rect = onScreen(tileRect(layout, position), place);
     const odd = wide >= 56 ? oddity(frame, order[position]) : "";
-    const text = `${frame.channels[order[position]]}${odd}`;
+    const text = `${channelAt(scene, position)}${odd}`;
     // Stays on the screen while any of the tile does.
     const x = Math.round(Math.max(rect.x, 0));
     const inside = Math.max(rect.y, Math.min(0, rect.y + rect.height - height));

@@ -24,7 +24,7 @@ export function createMotion(store: ViewerStore, signal: AbortSignal): Motion {
 
   function show(t: Transform): void {
     const { scene } = store.state;
-    if (scene === null) return;
+    if (!scene) return;
     const next = clamp(t, scene.limits);
     store.set({ transform: next.k <= scene.limits.fit.k ? null : next });
   }
@@ -34,7 +34,7 @@ export function createMotion(store: ViewerStore, signal: AbortSignal): Motion {
   function goTo(target: Transform): void {
     const { scene } = store.state;
     const from = currentTransform(store.state);
-    if (scene === null || from === null) return;
+    if (!scene || !from) return;
     stop();
     const to = clamp(target, scene.limits);
     if (matchMedia("(prefers-reduced-motion: reduce)").matches) {
@@ -52,12 +52,12 @@ export function createMotion(store: ViewerStore, signal: AbortSignal): Motion {
 
   function zoomBy(factor: number, anchor?: Point): void {
     const t = currentTransform(store.state);
-    if (t !== null) goTo(zoomAt(t, factor, anchor ?? focusOf(store.state)));
+    if (t) goTo(zoomAt(t, factor, anchor ?? focusOf(store.state)));
   }
 
   function fit(): void {
     const { scene } = store.state;
-    if (scene !== null) goTo(scene.limits.fit);
+    if (scene) goTo(scene.limits.fit);
   }
 
   atEnd(signal, stop);

@@ -1,4 +1,4 @@
-import { type Frame, statistic, tileSize } from "./frame.js";
+import { type Frame, statistic, tileOf, tileSize } from "./frame.js";
 import { isEmpty } from "./ranges.js";
 import type { Hide, Sort } from "./wire.js";
 
@@ -18,9 +18,7 @@ export interface Ranking {
  */
 export function order(frame: Frame, { sort, reference, hide, pinned }: Ranking): Int32Array {
   if (pinned.length > 0) {
-    return Int32Array.from(
-      pinned.map((channel) => frame.channels.indexOf(channel)).filter((tile) => tile >= 0),
-    );
+    return Int32Array.from(pinned.map((channel) => tileOf(frame, channel)).filter((tile) => tile >= 0));
   }
   const keys = sortKeys(frame, sort, reference);
   return Int32Array.from({ length: frame.tiles }, (_, tile) => tile)
@@ -33,6 +31,14 @@ export function positions(order: Int32Array, tiles: number): Int32Array {
   const result = new Int32Array(tiles).fill(-1);
   for (let position = 0; position < order.length; position++) result[order[position]] = position;
   return result;
+}
+
+/** The channel of the tile at a position. */
+export function channelAt(
+  { frame, order }: { readonly frame: Frame; readonly order: Int32Array },
+  position: number,
+): number {
+  return frame.channels[order[position]];
 }
 
 /** Whether all values of a tile are zero, or at least one and the same. */

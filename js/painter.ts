@@ -2,6 +2,7 @@ import type { Frame } from "./frame.js";
 import { drawHeaders } from "./headers.js";
 import { type Rect, tileRect } from "./layout.js";
 import { drawMarks, type Palette } from "./marks.js";
+import { channelAt } from "./order.js";
 import { onScreen, type Placement, visiblePositions } from "./placement.js";
 import type { Scene } from "./scene.js";
 import { detailSheet, type Sheet, Sheets } from "./sheets.js";
@@ -44,7 +45,7 @@ export class Painter {
   ): void {
     const place = this.drawTiles(context, state, { width, height, ratio });
     const { scene } = state;
-    if (place === null || scene === null) return;
+    if (!place || !scene) return;
     drawValues(context, state, scene, place);
     drawMarks(context, state, scene, place, palette);
     drawHeaders(context, state, scene, place, palette);
@@ -58,7 +59,7 @@ export class Painter {
   ): Placement | null {
     const { scene } = state;
     const t = currentTransform(state);
-    if (scene === null || t === null || !(width > 0 && height > 0)) return null;
+    if (!scene || !t || !(width > 0 && height > 0)) return null;
     // Whole pixels, so that the picture does not shimmer while it is moved.
     const place = {
       k: t.k * ratio,
@@ -110,14 +111,14 @@ export class Painter {
   ): void {
     const { layout } = scene;
     const underlay = this.#underlay(state, scene);
-    const alpha = underlay === null ? 1 : 1 - state.overlay;
-    const positions = underlay === null && state.details.size === 0 ? [] : visiblePositions(layout, place);
+    const alpha = !underlay ? 1 : 1 - state.overlay;
+    const positions = !underlay && state.details.size === 0 ? [] : visiblePositions(layout, place);
     for (const position of positions) underlay?.(context, onScreen(tileRect(layout, position), place));
     context.globalAlpha = alpha;
     this.#sheets.draw(context, place);
     for (const position of positions) {
       const sheet = this.#detail(state, scene, position);
-      if (sheet === null) continue;
+      if (!sheet) continue;
       const rect = onScreen(tileRect(layout, position), place);
       context.globalAlpha = 1;
       context.clearRect(rect.x, rect.y, rect.width, rect.height);
@@ -130,9 +131,8 @@ export class Painter {
 
   /** The full-resolution picture of the tile at a position, where there is one. */
   #detail({ details }: Readonly<State>, scene: Scene, position: number): Sheet | null {
-    const { frame, order } = scene;
-    const detail = details.get(frame.channels[order[position]]);
-    if (detail === undefined) return null;
+    const detail = details.get(channelAt(scene, position));
+    if (!detail) return null;
     const sheet = this.#details.get(detail) ?? detailSheet(detail, scene);
     this.#details.set(detail, sheet);
     return sheet;
@@ -144,9 +144,9 @@ export class Painter {
     scene: Scene,
   ): ((context: CanvasRenderingContext2D, tile: Rect) => void) | null {
     const layer = currentLayer(state);
-    if (!isOverlaid(state, scene) || layer === null) return null;
+    if (!isOverlaid(state, scene) || !layer) return null;
     const picture = this.#load(state.picture);
-    if (picture === null) return null;
+    if (!picture) return null;
     const part = underlayOf(layer, state.call, scene.frame.shape, state.metadata.input.shape);
     const [w, h] = [picture.naturalWidth, picture.naturalHeight];
     return (context, { x, y, width, height }) => {

@@ -1,5 +1,5 @@
 import type { State } from "./state.js";
-import { clamp, invert, type Limits, type Transform } from "./transform.js";
+import { centerOf, clamp, hold, invert, type Limits, type Transform } from "./transform.js";
 import type { Place } from "./wire.js";
 
 /**
@@ -9,18 +9,17 @@ import type { Place } from "./wire.js";
  * @param by the view that says so.
  */
 export function placeOf({ scene, transform }: Readonly<State>, by: string): Place | null {
-  if (scene === null) return null;
-  if (transform === null) return { k: 1, x: 0, y: 0, columns: 0, by };
+  if (!scene) return null;
+  if (!transform) return { k: 1, x: 0, y: 0, columns: 0, by };
   const { viewport } = scene.limits;
-  const { x, y } = invert(transform, { x: viewport.width / 2, y: viewport.height / 2 });
+  const { x, y } = invert(transform, centerOf(viewport));
   return { k: transform.k, x, y, columns: scene.layout.columns, by };
 }
 
 /** The transform that brings a view to a place; null where all of the picture is shown there. */
 export function transformAt({ k, x, y, columns }: Place, limits: Limits): Transform | null {
   if (columns === 0) return null;
-  const { width, height } = limits.viewport;
-  const moved = clamp({ k, x: width / 2 - x * k, y: height / 2 - y * k }, limits);
+  const moved = clamp(hold(k, centerOf(limits.viewport), { x, y }), limits);
   return moved.k <= limits.fit.k * (1 + 1e-9) ? null : moved;
 }
 

@@ -44,7 +44,7 @@ export function lookup(
   return (tile) => {
     const lo = frame.bounds[2 * tile];
     const hi = frame.bounds[2 * tile + 1];
-    if (shared === null && (clip === 0 || lo === hi)) return lo === hi ? flat : own;
+    if (!shared && (clip === 0 || lo === hi)) return lo === hi ? flat : own;
     const range = shared ?? rangeOf(tile);
     const span = range.hi - range.lo;
     if (!(span > 0)) return flat;
@@ -101,7 +101,7 @@ export function rasterizeColor(
   const { codes } = frame;
   eachTile(frame, layout, order, slice, patch, (tile) => {
     const most = frame.bounds[2 * tile + 1];
-    const gain = shared === null ? (most > 0 ? 1 : 0) : shared.hi > 0 ? most / shared.hi : 0;
+    const gain = !shared ? (most > 0 ? 1 : 0) : shared.hi > 0 ? most / shared.hi : 0;
     const level = (code: number) => Math.round(127.5 + ((code - 128) / 127) * 127.5 * gain);
     return (at, start, columns, count) => {
       for (let i = 0; i < count; i++) {

@@ -6,7 +6,7 @@ import { mountViewer } from "./viewer.js";
 function start(): void {
   const root = document.getElementById("cnnvis-root");
   const data = document.getElementById("cnnvis-data");
-  if (root === null || data === null) return;
+  if (!root || !data) return;
   const source = embeddedSource(JSON.parse(data.textContent ?? "") as Embedded);
   // Set here and not in the stylesheet, which the widget shares: there the page belongs to the notebook.
   document.body.style.margin = "0";

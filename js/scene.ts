@@ -1,6 +1,6 @@
 import type { Look } from "./atlas.js";
 import { resolveColormap } from "./colormaps.js";
-import { FILTERS, type Frame, keyOf } from "./frame.js";
+import { FILTERS, type Frame, keyOf, tileOf } from "./frame.js";
 import { paddingOf } from "./headers.js";
 import { type Arrangement, arrange, type Layout, type Rect, tileRect } from "./layout.js";
 import { order, positions, type Ranking } from "./order.js";
@@ -9,7 +9,17 @@ import { layerRange, sharedRange } from "./ranges.js";
 import { type Slice, sliced } from "./slice.js";
 import type { State, Viewport } from "./state.js";
 import { areColorFilters, currentTransform, sliceOf } from "./state.js";
-import { apply, clamp, fitting, invert, type Limits, type Point, type Transform } from "./transform.js";
+import {
+  apply,
+  centerOf,
+  clamp,
+  fitting,
+  hold,
+  invert,
+  type Limits,
+  type Point,
+  type Transform,
+} from "./transform.js";
 
 /** CSS pixels around the picture when all of it is shown. */
 const PADDING = 14;
@@ -33,8 +43,8 @@ export interface Scene {
 /** The scene for a state, and the transform that keeps the user's place in it. */
 export function nextScene(state: Readonly<State>): Pick<State, "scene" | "transform" | "arriving"> {
   const { frame, viewport, scene: last, transform, arriving } = state;
-  if (frame === null || frame.tiles === 0 || !(viewport.width > 0 && viewport.height > 0)) {
-    return { scene: null, transform: last === null ? transform : null, arriving };
+  if (!frame || frame.tiles === 0 || !(viewport.width > 0 && viewport.height > 0)) {
+    return { scene: null, transform: last ? null : transform, arriving };
   }
   const ranking = rankingOf(frame, state);
   const isRanked = last !== null && last.frame === frame && same(last.ranking, ranking);
@@ -69,13 +79,13 @@ export function nextScene(state: Readonly<State>): Pick<State, "scene" | "transf
     limits,
     look: lookOf(frame, arrangement, slice, state),
   };
-  if (arrives !== null) return { scene, transform: transformAt(arrives, limits), arriving: null };
+  if (arrives) return { scene, transform: transformAt(arrives, limits), arriving: null };
   const moved = stays ? recenter(transform, last.limits.viewport as Viewport, limits) : null;
   return { scene, transform: moved, arriving };
 }
 
 function rankingOf(frame: Frame, { sort, hide, pinned, channels }: Readonly<State>): Ranking {
-  const reference = sort === "similarity" && channels.length > 0 ? frame.channels.indexOf(channels[0]) : -1;
+  const reference = sort === "similarity" && channels.length > 0 ? tileOf(frame, channels[0]) : -1;
   return { sort, reference, hide, pinned: pinned.filter((channel) => frame.channels.includes(channel)) };
 }
 
@@ -100,7 +110,7 @@ function same(a: Ranking, b: Ranking): boolean {
 /** The positions of the picked channels that are in the frame. */
 export function pickedPositions({ frame, positions }: Scene, channels: readonly number[]): number[] {
   return channels.flatMap((channel) => {
-    const tile = frame.channels.indexOf(channel);
+    const tile = tileOf(frame, channel);
     return tile < 0 || positions[tile] < 0 ? [] : [positions[tile]];
   });
 }
@@ -109,7 +119,7 @@ export function pickedPositions({ frame, positions }: Scene, channels: readonly 
 export function revealing(state: Readonly<State>, part: Rect): Transform | null {
   const { scene } = state;
   const t = currentTransform(state);
-  if (scene === null || t === null) return null;
+  if (!scene || !t) return null;
   const { viewport } = scene.limits;
   const x = t.x + shift(part.x * t.k + t.x, part.width * t.k, viewport.width);
   const y = t.y + shift(part.y * t.k + t.y, part.height * t.k, viewport.height);
@@ -120,12 +130,11 @@ export function revealing(state: Readonly<State>, part: Rect): Transform | null 
 export function focusOf(state: Readonly<State>): Point {
   const { scene, viewport } = state;
   const t = currentTransform(state);
-  const middle = { x: viewport.width / 2, y: viewport.height / 2 };
-  if (scene === null || t === null) return middle;
+  const middle = centerOf(viewport);
+  if (!scene || !t) return middle;
   const position = pickedPositions(scene, state.channels).at(-1);
   if (position === undefined) return middle;
-  const { x, y, width, height } = tileRect(scene.layout, position);
-  const center = apply(t, { x: x + width / 2, y: y + height / 2 });
+  const center = apply(t, centerOf(tileRect(scene.layout, position)));
   const isVisible =
     center.x >= 0 && center.y >= 0 && center.x <= viewport.width && center.y <= viewport.height;
   return isVisible ? center : middle;
@@ -154,8 +163,7 @@ function isSamePlace({ frame, layout }: Scene, next: Frame, tiles: number): bool
 
 /** After a change of the viewport: the point in its center stays there. */
 function recenter(t: Transform, before: { width: number; height: number }, limits: Limits): Transform | null {
-  const center = invert(t, { x: before.width / 2, y: before.height / 2 });
-  const { width, height } = limits.viewport;
-  const moved = clamp({ k: t.k, x: width / 2 - center.x * t.k, y: height / 2 - center.y * t.k }, limits);
+  const center = invert(t, centerOf(before));
+  const moved = clamp(hold(t.k, centerOf(limits.viewport), center), limits);
   return moved.k <= limits.fit.k ? null : moved;
 }

@@ -56,7 +56,7 @@ export function marksIn(text: string, words: readonly string[]): [start: number,
   const apart: [number, number][] = [];
   for (const [start, stop] of found.sort(([a], [b]) => a - b)) {
     const last = apart.at(-1);
-    if (last !== undefined && start <= last[1]) last[1] = Math.max(last[1], stop);
+    if (last && start <= last[1]) last[1] = Math.max(last[1], stop);
     else apart.push([start, stop]);
   }
   return apart;

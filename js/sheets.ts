@@ -36,8 +36,7 @@ export class Sheet {
   /** Colors the strips that are on the screen, until `isOver`; whether none of them is left. */
   color(paint: Paint, place: Placement | null, isOver: () => boolean): boolean {
     const { x, y, width, height } = this.patch;
-    const { top, bottom } =
-      place === null ? { top: 0, bottom: height } : visible(this.patch, this.grain, place);
+    const { top, bottom } = place ? visible(this.patch, this.grain, place) : { top: 0, bottom: height };
     for (let strip = Math.floor(top / this.#rows); strip * this.#rows < bottom; strip++) {
       if (!this.#isStale[strip]) continue;
       if (isOver()) return false;

@@ -78,7 +78,7 @@ export function arrivalOf(bytes: Uint8Array, spent = NOTHING): Arrival {
 export function liveSource(model: AnyModel, live = true): Source {
   function currentFrame(): Arrival | null {
     const bytes = readBytes(model.get(FRAME));
-    return bytes.byteLength === 0 ? null : arrivalOf(bytes, readSpent(model.get("spent")));
+    return bytes.length === 0 ? null : arrivalOf(bytes, readSpent(model.get("spent")));
   }
 
   const frameListeners = new Set<(arrival: Arrival) => void>();
@@ -135,7 +135,7 @@ export function liveSource(model: AnyModel, live = true): Source {
         const trait = pythonName(name);
         const tell = () => {
           const patch = { [name]: readTrait(name, model.get(trait)) };
-          if (choosing === null) listener(patch);
+          if (!choosing) listener(patch);
           else Object.assign(choosing, patch);
         };
         listen(model, `change:${trait}`, tell, signal);
@@ -158,7 +158,7 @@ export function liveSource(model: AnyModel, live = true): Source {
       atEnd(signal, () => frameListeners.delete(listener));
       const tell = () => {
         const arrival = currentFrame();
-        if (arrival !== null) listener(arrival);
+        if (arrival) listener(arrival);
       };
       listen(model, `change:${FRAME}`, tell, signal);
     },
@@ -187,7 +187,7 @@ function isOf(
 /** Why a saved view cannot show what was picked. */
 function whyNot(arrival: Arrival | null): string {
   const missing = "This view was saved, and its kernel has ended.";
-  if (arrival === null) return `${missing} It was saved without a picture; run the notebook to see one.`;
+  if (!arrival) return `${missing} It was saved without a picture; run the notebook to see one.`;
   if (!("frame" in arrival)) return arrival.failure;
   const { layer, view } = arrival.frame;
   const what = view === FILTERS ? "filters" : "feature maps";

@@ -1,4 +1,4 @@
-import { FEATURE_MAPS, FILTERS, type Frame, type FrameKey, keyOf } from "./frame.js";
+import { FEATURE_MAPS, FILTERS, type Frame, type FrameKey, keyOf, tileOf } from "./frame.js";
 import type { Cell } from "./layout.js";
 import type { Scene } from "./scene.js";
 import { depthOf, planeOf, type Slice } from "./slice.js";
@@ -114,7 +114,7 @@ export function viewerStore(synced: Synced): ViewerStore {
     connection: "ok",
     sheet: "none",
     text: "",
-    arriving: place === null ? null : { place, key: keyOf(wanted(synced)) },
+    arriving: place ? { place, key: keyOf(wanted(synced)) } : null,
     trail: { visits: [], at: -1 },
     inCells: false,
     panels: { layers: true, inspector: true },
@@ -132,8 +132,17 @@ export function wanted({ generation, layer, view, call, batchIndex }: Readonly<S
   return { generation, layer, view, call, image: batchIndex };
 }
 
-export function isWanted(frame: Frame, state: Readonly<State>): boolean {
-  return keyOf(frame) === keyOf(wanted(state));
+/** The parts of the state that it depends on. */
+export const WANTED = ["metadata", "generation", "layer", "view", "call", "batchIndex"] as const;
+
+export function isWanted(frame: Frame | null, state: Readonly<State>): frame is Frame {
+  return frame !== null && keyOf(frame) === keyOf(wanted(state));
+}
+
+/** The scene, when it is of what is wanted: of another one nothing is read. */
+export function readable(state: Readonly<State>): Scene | null {
+  const { scene } = state;
+  return scene !== null && isWanted(scene.frame, state) ? scene : null;
 }
 
 /** The best that is known of a tile of the current frame: its detail, or the frame itself. */
@@ -173,7 +182,7 @@ export function isHeld(source: Source, state: Readonly<State>, image: number, ca
 
 /** How many tiles of the frame are not shown, because they are of one value or others are compared. */
 export function hiddenCount(frame: Frame, { scene, hide, viewport }: Readonly<State>): number {
-  if (scene !== null) return frame.tiles - scene.order.length;
+  if (scene) return frame.tiles - scene.order.length;
   return hide !== "none" && viewport.width > 0 ? frame.tiles : 0;
 }
 
@@ -189,7 +198,7 @@ export interface Pointed {
 }
 
 export function pointedAt({ scene, hover }: Readonly<State>, plane = hover?.plane ?? 0): Pointed | null {
-  if (scene === null || hover === null) return null;
+  if (!scene || !hover) return null;
   const { frame, order, slice } = scene;
   const { height, width } = frame.shape;
   const channel = frame.channels[order[hover.position]];
@@ -208,7 +217,7 @@ export function exactAt(
   { exact }: Readonly<State>,
   { of, channel, plane, row, column }: Pointed,
 ): number | null {
-  if (exact === null || exact.channel !== channel || exact.plane !== plane) return null;
+  if (!exact || exact.channel !== channel || exact.plane !== plane) return null;
   if (keyOf(exact.of) !== keyOf(of)) return null;
   const [y, x] = [row - exact.top, column - exact.left];
   if (y < 0 || x < 0 || y >= exact.rows || x >= exact.columns) return null;
@@ -217,16 +226,16 @@ export function exactAt(
 
 /** What is pointed at and not known exactly; colors of three planes stay as they are. */
 export function exactWanted(state: Readonly<State>): Pointed | null {
-  const { scene } = state;
-  if (scene === null || scene.arrangement === "color" || !isWanted(scene.frame, state)) return null;
+  const scene = readable(state);
+  if (!scene || scene.arrangement === "color") return null;
   const pointed = pointedAt(state);
-  return pointed === null || exactAt(state, pointed) !== null ? null : pointed;
+  return !pointed || exactAt(state, pointed) !== null ? null : pointed;
 }
 
 /** The tile that is pointed at, else the one picked last; -1 for none. */
 export function chosenTile(state: Readonly<State>, frame: Frame): number {
   const pointed = pointedAt(state);
-  if (pointed !== null && pointed.of === frame) return frame.channels.indexOf(pointed.channel);
+  if (pointed && pointed.of === frame) return tileOf(frame, pointed.channel);
   const channel = state.channels.at(-1);
-  return channel === undefined ? -1 : frame.channels.indexOf(channel);
+  return channel === undefined ? -1 : tileOf(frame, channel);
 }

@@ -42,6 +42,12 @@ export class Store<State extends object> {
     atEnd(signal, () => this.#listeners.delete(entry));
   }
 
+  /** Runs `listener` now, and as `on` does. */
+  show(keys: readonly (keyof State)[], listener: () => void, signal: AbortSignal): void {
+    this.on(keys, listener, signal);
+    listener();
+  }
+
   #tell(): void {
     this.#telling = true;
     try {

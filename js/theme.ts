@@ -20,16 +20,8 @@ export function followTheme(
     apply(theme === "auto" ? (hostTheme() ?? (system.matches ? "dark" : "light")) : theme);
   }
   const observer = new MutationObserver(update);
-  const attributeFilter = [
-    "class",
-    "theme",
-    "data-theme",
-    "data-bs-theme",
-    "data-jp-theme-light",
-    "data-vscode-theme-kind",
-  ];
   for (const node of [document.documentElement, document.body]) {
-    observer.observe(node, { attributes: true, attributeFilter });
+    observer.observe(node, { attributeFilter: ["data-jp-theme-light", ...SAYING] });
   }
   atEnd(signal, () => observer.disconnect());
   system.addEventListener("change", update, { signal });
@@ -43,19 +35,15 @@ export function hostTheme(): Appearance | null {
   const jupyter = body.getAttribute("data-jp-theme-light");
   if (jupyter !== null) return jupyter === "true" ? "light" : "dark";
   for (const node of [body, documentElement]) {
-    const words = [
-      ...node.classList,
-      node.getAttribute("data-vscode-theme-kind"), // VS Code
-      node.getAttribute("data-theme"), // marimo, Sphinx, many pages
-      node.getAttribute("data-bs-theme"), // Bootstrap: Shiny, Quarto
-      node.getAttribute("theme"), // Colab
-    ];
+    const words = SAYING.flatMap((name) => node.getAttribute(name)?.split(/\s+/) ?? []);
     // Light first: VS Code's light high-contrast theme also has the class of the dark one.
-    if (words.some((word) => word !== null && LIGHT.includes(word))) return "light";
-    if (words.some((word) => word !== null && DARK.includes(word))) return "dark";
+    if (words.some((word) => LIGHT.includes(word))) return "light";
+    if (words.some((word) => DARK.includes(word))) return "dark";
   }
   return null;
 }
 
+/** Where hosts write it: VS Code; marimo, Sphinx and many pages; Bootstrap (Shiny, Quarto); Colab. */
+const SAYING = ["class", "data-vscode-theme-kind", "data-theme", "data-bs-theme", "theme"];
 const LIGHT = ["light", "vscode-light", "vscode-high-contrast-light"];
 const DARK = ["dark", "vscode-dark", "vscode-high-contrast"];

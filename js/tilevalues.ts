@@ -1,4 +1,5 @@
-import { codeAt, dequantize, errorOf, type Frame } from "./frame.js";
+import { codeAt, dequantize, errorOf, type Frame, keyIn, tileOf } from "./frame.js";
+import { inTime } from "./intime.js";
 import type { Source } from "./source.js";
 import { bestOf, type State } from "./state.js";
 import type { ValuesRequest } from "./wire.js";
@@ -40,7 +41,7 @@ export async function tileValues(
       // Then what is here: of all of it, so that no number is of another kind than the one beside it.
     }
   }
-  const best = bestOf(state, frame, frame.channels.indexOf(part.channel));
+  const best = bestOf(state, frame, tileOf(frame, part.channel));
   const width = columns[1] - columns[0];
   const values = Float64Array.from({ length: (rows[1] - rows[0]) * width }, (_, i) => {
     const [row, column] = [rows[0] + Math.floor(i / width), columns[0] + (i % width)];
@@ -51,7 +52,7 @@ export async function tileValues(
 
 /** Values from the kernel, in blocks of as many as it gives at once. */
 async function exactValues(
-  { generation, layer, view, call, image }: Frame,
+  frame: Frame,
   source: Source,
   { rows, columns, ...plane }: Pick<ValuesRequest, "channel" | "plane" | "rows" | "columns">,
   signal: AbortSignal,
@@ -66,8 +67,8 @@ async function exactValues(
         rows: [top, Math.min(top + down, rows[1])],
         columns: [left, Math.min(left + across, columns[1])],
       } as const;
-      const request = { generation, layer, view, call, image, ...plane, ...block };
-      const some = await inTime(signal, (waiting) => source.values(request, waiting));
+      const request = { ...keyIn(frame), ...plane, ...block };
+      const some = await inTime(signal, PATIENCE, (waiting) => source.values(request, waiting));
       const length = block.columns[1] - left;
       if (some.length !== (block.rows[1] - top) * length) throw new Error("other values than were asked for");
       for (let i = 0; i * length < some.length; i++) {
@@ -77,21 +78,4 @@ async function exactValues(
     }
   }
   return values;
-}
-
-/** What `ask` resolves to, unless it takes too long or the view is closed. */
-async function inTime<Value>(
-  signal: AbortSignal,
-  ask: (signal: AbortSignal) => Promise<Value>,
-): Promise<Value> {
-  const waiting = new AbortController();
-  const end = () => waiting.abort(new Error("no answer"));
-  const timer = setTimeout(end, PATIENCE);
-  signal.addEventListener("abort", end, { signal: waiting.signal });
-  try {
-    return await ask(waiting.signal);
-  } finally {
-    clearTimeout(timer);
-    end();
-  }
 }

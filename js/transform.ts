@@ -40,6 +40,16 @@ export function zoomAt(t: Transform, factor: number, anchor: Point): Transform {
   return hold(t.k * factor, anchor, invert(t, anchor));
 }
 
+/** The middle of a rectangle; of a viewport, which starts at 0. */
+export function centerOf({ x = 0, y = 0, width, height }: Size & Partial<Point>): Point {
+  return { x: x + width / 2, y: y + height / 2 };
+}
+
+/** The part of the world that a viewport shows. */
+export function seenThrough(t: Transform, { width, height }: Size): Point & Size {
+  return { ...invert(t, { x: 0, y: 0 }), width: width / t.k, height: height / t.k };
+}
+
 export function distance(a: Point, b: Point): number {
   return Math.hypot(b.x - a.x, b.y - a.y);
 }
@@ -71,8 +81,7 @@ export function clamp(t: Transform, limits: Limits): Transform {
   const { fit, viewport } = limits;
   if (!(Number.isFinite(t.k) && Number.isFinite(t.x) && Number.isFinite(t.y) && t.k > 0)) return fit;
   const k = scaleWithin(t.k, limits);
-  const center = { x: viewport.width / 2, y: viewport.height / 2 };
-  const { x, y } = k === t.k ? t : zoomAt(t, k / t.k, center);
+  const { x, y } = k === t.k ? t : zoomAt(t, k / t.k, centerOf(viewport));
   return {
     k,
     x: clampAxis(x, k, fit.x, fit.k, viewport.width),

@@ -46,7 +46,7 @@ export function treeOf(layers: readonly Leaf[]): Row[] {
       const stop = dot < 0 ? name.length : dot;
       const part = name.slice(start, stop);
       let next = at.byPart.get(part);
-      if (next === undefined) {
+      if (!next) {
         next = moduleOf(name.slice(0, stop));
         at.byPart.set(part, next);
         at.children.push(next);

@@ -30,7 +30,7 @@ export function underlayOf(
   const all = { x: 0, y: 0, width: 1, height: 1 };
   const field = fieldOf(layer, call);
   const [rows, columns] = input.slice(-2);
-  if (field === null || field.whole || field.size.length !== 2 || !(rows > 0 && columns > 0)) return all;
+  if (!field || field.whole || field.size.length !== 2 || !(rows > 0 && columns > 0)) return all;
   const span = (axis: 0 | 1, count: number, side: number) => {
     const { size, stride, start } = field;
     const middle = start[axis] + size[axis] / 2;

@@ -1,4 +1,5 @@
 import { colorTable } from "./colormaps.js";
+import { FONT } from "./font.js";
 import { withError } from "./format.js";
 import { codeAt, dequantize, errorOf } from "./frame.js";
 import { cellRect } from "./layout.js";
@@ -23,7 +24,7 @@ export function drawValues(
   const { ratio, k } = place;
   if (k < WIDE * ratio || k * layout.rowHeight < TALL * ratio || scene.arrangement === "color") return;
   const table = colorTable(look.colormap);
-  context.font = `${Math.min(11.5 * ratio, k * 0.21)}px ui-sans-serif, system-ui, sans-serif`;
+  context.font = `${Math.min(11.5 * ratio, k * 0.21)}px ${FONT}`;
   context.textAlign = "center";
   context.textBaseline = "middle";
   for (const position of visiblePositions(layout, place)) {

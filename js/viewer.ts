@@ -1,7 +1,7 @@
 import { createCanvas } from "./canvas.js";
 import { followConnection } from "./connection.js";
 import { followDetail } from "./detail.js";
-import { element } from "./dom.js";
+import { element, focusOn, setAttributes } from "./dom.js";
 import { followExact } from "./exact.js";
 import { exportsOf } from "./exports.js";
 import { feed } from "./feed.js";
@@ -67,14 +67,12 @@ export function mountViewer({ root, store, source, signal, fill = false }: Viewe
   );
 
   const canvas = createCanvas(store, signal);
-  canvas.tabIndex = 0;
-  canvas.setAttribute("role", "application");
   const actions: Actions = {
     motion: addGestures(canvas, store, source, signal),
     go: followHistory(store, source, signal),
     focusLayers() {
       store.set({ panels: { ...store.state.panels, layers: true } });
-      root.querySelector<HTMLElement>(".cnnvis-filter")?.focus({ preventScroll: true });
+      focusOn(root.querySelector<HTMLElement>(".cnnvis-filter"));
     },
     toggleFullscreen: () => toggleFullscreen(root, (toast) => store.set({ toast })),
     ...exportsOf(store, source, canvas, signal),
@@ -84,20 +82,20 @@ export function mountViewer({ root, store, source, signal, fill = false }: Viewe
   suppressShortcuts(root, signal);
 
   const app = element(
-    "div",
-    { class: "cnnvis-app" },
+    "div.app",
+    {},
     bannerPanel(store, signal),
     layersPanel(store, source, signal),
     inspectorPanel(store, source, signal),
     element(
-      "section",
-      { class: "cnnvis-main", "aria-label": "Layer" },
+      "section.main",
+      { "aria-label": "Layer" },
       toolbarPanel(store, source, actions, signal),
       element(
-        "div",
-        { class: "cnnvis-stage" },
+        "div.stage",
+        {},
         canvas,
-        element("div", { class: "cnnvis-progress", "aria-hidden": "true" }),
+        element("div.progress", { "aria-hidden": true }),
         progressPanel(store, signal),
         timingPanel(store, signal),
         messagePanel(store, signal),
@@ -108,7 +106,7 @@ export function mountViewer({ root, store, source, signal, fill = false }: Viewe
         tablePanel(store, source, signal),
         textPanel(store, signal),
       ),
-      element("footer", { class: "cnnvis-foot" }, readoutPanel(store, signal), legendPanel(store, signal)),
+      element("footer.foot", {}, readoutPanel(store, signal), legendPanel(store, signal)),
     ),
   );
   root.replaceChildren(app, ...(fill ? [] : [sizerPanel(store, source, signal)]), spokenPanel(store, signal));
@@ -116,15 +114,14 @@ export function mountViewer({ root, store, source, signal, fill = false }: Viewe
   const nameCanvas = () => {
     const layer = currentLayer(store.state);
     const what = store.state.view === FILTERS ? "Filters" : "Feature maps";
-    canvas.setAttribute(
-      "aria-label",
-      `${what} of ${layer?.name ?? "no layer"}. Arrow keys pick a tile, Enter goes into its cells, question mark lists all keys.`,
-    );
+    setAttributes(canvas, {
+      "aria-label": `${what} of ${layer?.name ?? "no layer"}. Arrow keys pick a tile, Enter goes into its cells, question mark lists all keys.`,
+    });
   };
   const size = () => root.style.setProperty("--cnnvis-height", `${store.state.height}px`);
   const fold = () => {
-    app.toggleAttribute("data-no-layers", !store.state.panels.layers);
-    app.toggleAttribute("data-no-inspector", !store.state.panels.inspector);
+    const { layers, inspector } = store.state.panels;
+    setAttributes(app, { "data-no-layers": !layers, "data-no-inspector": !inspector });
   };
   const theme = followTheme(
     () => store.state.theme,
@@ -135,11 +132,9 @@ export function mountViewer({ root, store, source, signal, fill = false }: Viewe
     signal,
   );
   store.on(["theme"], theme, signal);
-  store.on(["height"], size, signal);
+  store.show(["height"], size, signal);
   store.on(["panels"], fold, signal);
-  store.on(["layer", "view", "metadata"], nameCanvas, signal);
-  size();
-  nameCanvas();
+  store.show(["layer", "view", "metadata"], nameCanvas, signal);
   feed(store, source, signal);
   followDetail(store, source, signal);
   followExact(store, source, signal);

@@ -1,4 +1,4 @@
-import { pointOn } from "./dom.js";
+import { pointOn, take } from "./dom.js";
 import type { Motion } from "./motion.js";
 import { currentTransform, type ViewerStore } from "./state.js";
 import { hold, invert, type Point, scaleWithin } from "./transform.js";
@@ -20,14 +20,13 @@ export function followWheel(
   function turn(event: WheelEvent): void {
     const { scene } = store.state;
     const t = currentTransform(store.state);
-    if (scene === null || t === null) return;
+    if (!scene || !t) return;
     if (!(event.ctrlKey || event.metaKey || hasFocus(canvas))) return;
     const k = scaleWithin(t.k * 2 ** doublings(event), scene.limits);
     const goesOn = event.timeStamp - last < PAUSE;
     // Where no scale is left, the wheel is the page's again, but not in the midst of a zoom.
     if (k === t.k && !goesOn) return;
-    event.preventDefault();
-    event.stopPropagation();
+    take(event);
     last = event.timeStamp;
     const at = pointOn(canvas, event);
     // A pointer that rests holds one point of the picture, also where the limits pushed it away for a while.

@@ -1,4 +1,5 @@
 import type { InitializeProps, RenderProps } from "@anywidget/types";
+import { atEnd } from "./listen.js";
 import { liveSource } from "./source.js";
 import { viewerStore } from "./state.js";
 import { mountViewer } from "./viewer.js";
@@ -14,7 +15,7 @@ function isConnected(el: HTMLElement): boolean {
 function render({ model, el, signal }: RenderProps): () => void {
   // Hosts with an older anywidget give no signal, only the call of what is returned.
   const view = new AbortController();
-  signal?.addEventListener("abort", () => view.abort(), { once: true });
+  if (signal) atEnd(signal, () => view.abort());
   let unmount = mount(isConnected(el));
   if (!isConnected(el)) {
     // A notebook that is opened before its kernel: what was stored is shown until the kernel is there.
@@ -25,7 +26,7 @@ function render({ model, el, signal }: RenderProps): () => void {
       unmount = mount(true);
     };
     model.on("comm_live_update", connect);
-    view.signal.addEventListener("abort", () => model.off("comm_live_update", connect), { once: true });
+    atEnd(view.signal, () => model.off("comm_live_update", connect));
   }
   return () => view.abort();
 
@@ -35,7 +36,7 @@ function render({ model, el, signal }: RenderProps): () => void {
     view.signal.addEventListener("abort", end, { once: true, signal: mounted.signal });
     const root = document.createElement("div");
     el.append(root);
-    mounted.signal.addEventListener("abort", () => root.remove(), { once: true });
+    atEnd(mounted.signal, () => root.remove());
     const source = liveSource(model, live);
     mountViewer({ root, store: viewerStore(source.read()), source, signal: mounted.signal });
     return end;

@@ -46,7 +46,6 @@ export interface Layer {
   readonly outChannels: number | null;
   readonly kernelSize: readonly number[];
   readonly stride: readonly number[];
-  readonly padding: readonly number[] | string;
   readonly dilation: readonly number[];
   readonly groups: number;
   readonly parameters: number;
@@ -64,8 +63,6 @@ export interface Layer {
   readonly device: string;
   /** The operation that overwrites the output later on; empty when none does. */
   readonly inPlace: string;
-  /** A convolution that was called as a function: there is no module. */
-  readonly functional: boolean;
 }
 
 /** In pixels of the image, one entry for each of its axes. */
@@ -202,7 +199,50 @@ export type Choice = Partial<
   >
 >;
 
-const READERS: { readonly [Name in keyof Synced]: (value: unknown) => Synced[Name] } = {
+/** How each part of a record is read, whatever is there. */
+type Readers<Of> = { readonly [Name in keyof Of]: (value: unknown) => Of[Name] };
+
+const readNote = recordOf<Note>({
+  layer: (value) => (typeof value === "string" ? value : null),
+  kind: text,
+  text,
+});
+
+const readWholeField = recordOf<ReceptiveField>({
+  size: numbers,
+  stride: numbers,
+  start: numbers,
+  whole: isTrue,
+  regular: isTrue,
+});
+
+const readField = (value: unknown) => (Array.isArray(record(value).size) ? readWholeField(value) : null);
+
+const readLayer = recordOf<Layer>({
+  name: text,
+  kind: text,
+  type: text,
+  inChannels: countOrNull,
+  outChannels: countOrNull,
+  kernelSize: numbers,
+  stride: numbers,
+  dilation: numbers,
+  groups: (value) => number(value, 1),
+  parameters: number,
+  macs: countOrNull,
+  ran: isTrue,
+  calls: number,
+  outputShapes: (value) => list(value).map(numbers),
+  filtersShape: (value) => (Array.isArray(value) ? numbers(value) : null),
+  receptiveField: readField,
+  receptiveFields: (value) => list(value).map(readField),
+  fieldReason: text,
+  dtype: text,
+  device: text,
+  inPlace: text,
+});
+
+const READERS: Readers<Synced> = {
   metadata: readMetadata,
   generation: index,
   notes: readNotes,
@@ -211,25 +251,25 @@ const READERS: { readonly [Name in keyof Synced]: (value: unknown) => Synced[Nam
   picture: readPicture,
   thumbnails: readPicture,
   layer: text,
-  view: (value) => oneOf([FEATURE_MAPS, FILTERS], value),
+  view: oneOf([FEATURE_MAPS, FILTERS]),
   call: index,
   batchIndex: index,
   channels: readChannels,
-  colormap: (value) => oneOf(COLORMAPS, value),
-  scale: (value) => oneOf(SCALES, value),
-  sort: (value) => oneOf(SORTS, value),
+  colormap: oneOf(COLORMAPS),
+  scale: oneOf(SCALES),
+  sort: oneOf(SORTS),
   limits: readLimits,
-  clip: (value) => Math.min(Math.max(number(value, 0), 0), 49.9),
-  hide: (value) => oneOf(HIDES, value),
+  clip: within(0, 49.9, 0),
+  hide: oneOf(HIDES),
   pinned: readChannels,
-  overlay: (value) => Math.min(Math.max(number(value, 0), 0), 1),
+  overlay: within(0, 1, 0),
   slice: index,
   place: readPlace,
-  theme: (value) => oneOf(THEMES, value),
-  height: (value) => Math.min(Math.max(number(value, 560), 160), 10_000),
+  theme: oneOf(THEMES),
+  height: within(160, 10_000, 560),
   problem: text,
-  progress: (value) => Math.min(number(value, -1), 1),
-  timing: (value) => value === true,
+  progress: within(Number.NEGATIVE_INFINITY, 1, -1),
+  timing: isTrue,
 };
 
 export const SYNCED = Object.keys(READERS) as (keyof Synced)[];
@@ -248,8 +288,9 @@ export function pythonName(name: string): string {
 
 /** All of the shared state, from a function that gives Python's value of a trait. */
 export function readTraits(get: (name: string) => unknown): Synced {
-  const values = SYNCED.map((name) => [name, readTrait(name, get(pythonName(name)))]);
-  return Object.fromEntries(values) as unknown as Synced;
+  return Object.fromEntries(
+    SYNCED.map((name) => [name, readTrait(name, get(pythonName(name)))]),
+  ) as unknown as Synced;
 }
 
 /** A binary value as the host hands it over (DataView, typed array, buffer, or an array of numbers) as bytes. */
@@ -325,19 +366,11 @@ function readMetadata(value: unknown): Metadata {
 
 export const NOTHING: Spent = { started: 0, sent: 0, stages: [] };
 
-export function readSpent(value: unknown): Spent {
-  const { started, sent, stages } = record(value);
-  return {
-    started: number(started, 0),
-    sent: number(sent, 0),
-    stages: Object.entries(record(stages)).map(([name, took]) => [name, number(took, 0)]),
-  };
-}
-
-function readNote(value: unknown): Note {
-  const { layer, kind, text: sentence } = record(value);
-  return { layer: typeof layer === "string" ? layer : null, kind: text(kind), text: text(sentence) };
-}
+export const readSpent = recordOf<Spent>({
+  started: number,
+  sent: number,
+  stages: (value) => Object.entries(record(value)).map(([name, took]) => [name, number(took)]),
+});
 
 function readNotes(value: unknown): Notes {
   const sorted = new Map<string | null, Note[]>();
@@ -356,56 +389,15 @@ function readSeen(value: unknown): Seen {
     preprocessing: text(preprocessing),
     predictions: list(predictions).map((entry) => {
       const { index, label, probability } = record(entry);
-      return { label: text(label) || text(index), probability: number(probability, 0) };
+      return { label: text(label) || text(index), probability: number(probability) };
     }),
-  };
-}
-
-function readLayer(value: unknown): Layer {
-  const it = record(value);
-  return {
-    name: text(it.name),
-    kind: text(it.kind),
-    type: text(it.type),
-    inChannels: countOrNull(it.in_channels),
-    outChannels: countOrNull(it.out_channels),
-    kernelSize: numbers(it.kernel_size),
-    stride: numbers(it.stride),
-    padding: typeof it.padding === "string" ? it.padding : numbers(it.padding),
-    dilation: numbers(it.dilation),
-    groups: number(it.groups, 1),
-    parameters: number(it.parameters, 0),
-    macs: countOrNull(it.macs),
-    ran: it.ran === true,
-    calls: number(it.calls, 0),
-    outputShapes: list(it.output_shapes).map(numbers),
-    filtersShape: Array.isArray(it.filters_shape) ? numbers(it.filters_shape) : null,
-    receptiveField: readField(it.receptive_field),
-    receptiveFields: list(it.receptive_fields).map(readField),
-    fieldReason: text(it.field_reason),
-    dtype: text(it.dtype),
-    device: text(it.device),
-    inPlace: text(it.in_place),
-    functional: it.functional === true,
-  };
-}
-
-function readField(value: unknown): ReceptiveField | null {
-  const { size, stride, start, whole, regular } = record(value);
-  if (!Array.isArray(size)) return null;
-  return {
-    size: numbers(size),
-    stride: numbers(stride),
-    start: numbers(start),
-    whole: whole === true,
-    regular: regular === true,
   };
 }
 
 /** None where the bytes are no frame: a picture less in the list of layers is no reason to stop. */
 function readOverview(value: unknown): Frame | null {
   const bytes = readBytes(value);
-  if (bytes.byteLength === 0) return null;
+  if (bytes.length === 0) return null;
   try {
     return parseFrame(bytes);
   } catch (error) {
@@ -436,13 +428,26 @@ function readPicture(value: unknown): string {
 
 // As a data URL, not a blob's: VS Code's policy for notebook outputs allows only the former.
 function pictureUrl(bytes: Uint8Array): string {
-  if (bytes.byteLength === 0) return "";
+  if (bytes.length === 0) return "";
   const type = bytes[0] === 0x89 ? "image/png" : "image/jpeg";
   let binary = "";
   for (let start = 0; start < bytes.length; start += 0x8000) {
     binary += String.fromCharCode(...bytes.subarray(start, start + 0x8000));
   }
   return `data:${type};base64,${btoa(binary)}`;
+}
+
+/** Reads records whose parts have Python's names. */
+function recordOf<Of>(readers: Readers<Of>): (value: unknown) => Of {
+  const parts = Object.entries<(value: unknown) => unknown>(readers);
+  // Once and not for each of a thousand layers.
+  const named = parts.map(([name, read]) => [name, pythonName(name), read] as const);
+  return (value) => {
+    const theirs = record(value);
+    const ours: Record<string, unknown> = {};
+    for (const [name, python, read] of named) ours[name] = read(theirs[python]);
+    return ours as Of;
+  };
 }
 
 function record(value: unknown): Record<string, unknown> {
@@ -461,8 +466,16 @@ function text(value: unknown): string {
   return typeof value === "string" ? value : typeof value === "number" ? String(value) : "";
 }
 
-function number(value: unknown, fallback: number): number {
-  return typeof value === "number" && Number.isFinite(value) ? value : fallback;
+function number(value: unknown, fallback = 0): number {
+  return countOrNull(value) ?? fallback;
+}
+
+function within(least: number, most: number, fallback: number): (value: unknown) => number {
+  return (value) => Math.min(Math.max(number(value, fallback), least), most);
+}
+
+function isTrue(value: unknown): boolean {
+  return value === true;
 }
 
 /** A number that can count from 0; 0 for what is none. */
@@ -475,6 +488,6 @@ function countOrNull(value: unknown): number | null {
 }
 
 /** The value when it is one of `known`, else the first of them: Python's check, not ours, reports a bad one. */
-function oneOf<Value extends string>(known: readonly Value[], value: unknown): Value {
-  return known.find((option) => option === value) ?? known[0];
+function oneOf<Value extends string>(known: readonly Value[]): (value: unknown) => Value {
+  return (value) => known.find((option) => option === value) ?? known[0];
 }

@@ -16,5 +16,5 @@ export function badgeElements(badges: readonly Badge[], room: number): HTMLEleme
 }
 
 function badgeElement({ text, tone, title }: Badge): HTMLElement {
-  return element("span", { class: "cnnvis-note-badge", "data-tone": tone, title }, text);
+  return element("span.note-badge", { "data-tone": tone, title }, text);
 }

@@ -1,3 +1,4 @@
+import { setAttributes } from "../dom.js";
 import { plain } from "../format.js";
 import { BINS, binOf, type Histogram, middleHalf } from "../histogram.js";
 
@@ -13,13 +14,15 @@ export interface Chart {
 
 export function createChart(): Chart {
   const svg = document.createElementNS(SVG, "svg");
-  svg.setAttribute("class", "cnnvis-chart");
-  svg.setAttribute("role", "img");
-  svg.setAttribute("viewBox", `0 0 ${BINS} 1`);
-  svg.setAttribute("preserveAspectRatio", "none");
+  setAttributes(svg, {
+    class: "cnnvis-chart",
+    role: "img",
+    viewBox: `0 0 ${BINS} 1`,
+    preserveAspectRatio: "none",
+  });
   const path = (name: string) => {
     const line = document.createElementNS(SVG, "path");
-    line.setAttribute("class", name);
+    setAttributes(line, { class: name });
     svg.append(line);
     return line;
   };
@@ -34,22 +37,23 @@ export function createChart(): Chart {
       const most = Math.max(...counts, 1);
       // By their square roots: many zeros would flatten all the rest.
       const tops = counts.map((count) => 1 - Math.sqrt(count / most));
-      bars.setAttribute(
-        "d",
-        tops.map((top, i) => (top < 1 ? `M${i} 1V${top.toFixed(3)}h1V1z` : "")).join(""),
-      );
+      setAttributes(bars, {
+        d: tops.map((top, i) => (top < 1 ? `M${i} 1V${top.toFixed(3)}h1V1z` : "")).join(""),
+      });
       const isInside = range.lo < 0 && range.hi > 0;
-      zero.setAttribute("d", isInside ? `M${(-range.lo / (range.hi - range.lo)) * BINS} 0V1` : "");
+      setAttributes(zero, { d: isInside ? `M${(-range.lo / (range.hi - range.lo)) * BINS} 0V1` : "" });
       const half = middleHalf(histogram);
-      svg.setAttribute(
-        "aria-label",
-        `Histogram of ${what}: ${plain(range.lo)} to ${plain(range.hi)}, half of the values from ` +
+      setAttributes(svg, {
+        "aria-label":
+          `Histogram of ${what}: ${plain(range.lo)} to ${plain(range.hi)}, half of the values from ` +
           `${plain(half.lo)} to ${plain(half.hi)}. Heights are square roots of counts.`,
-      );
+      });
     },
     mark(value) {
       const isKnown = value !== null && shown !== null && Number.isFinite(value);
-      here.setAttribute("d", isKnown ? `M${binOf(shown?.range ?? { lo: 0, hi: 0 }, value) + 0.5} 0V1` : "");
+      setAttributes(here, {
+        d: isKnown ? `M${binOf(shown?.range ?? { lo: 0, hi: 0 }, value) + 0.5} 0V1` : "",
+      });
     },
   };
 }

@@ -1,4 +1,4 @@
-import { element } from "../dom.js";
+import { element, focusOn } from "../dom.js";
 import { listen } from "../listen.js";
 
 export interface Chip {
@@ -11,7 +11,7 @@ export interface Chip {
  * there, and no button is where there is no choice.
  */
 export function chips(onPick: (text: string) => void, signal: AbortSignal) {
-  const root = element("div", { class: "cnnvis-chips", role: "group", "aria-label": "Which layers" });
+  const root = element("div.chips", { role: "group", "aria-label": "Which layers" });
   let buttons: HTMLElement[] = [];
   let names: string[] = [];
 
@@ -21,19 +21,17 @@ export function chips(onPick: (text: string) => void, signal: AbortSignal) {
     names = useful.map(({ text }) => text);
     buttons = useful.map(({ text, count }) => {
       return element(
-        "button",
+        "button.chip",
         {
-          type: "button",
-          class: "cnnvis-chip",
-          "aria-pressed": String(text === picked),
+          "aria-pressed": text === picked,
         },
         text,
-        element("span", { class: "cnnvis-chip-count" }, ` ${count}`),
+        element("span.chip-count", {}, ` ${count}`),
       );
     });
     root.replaceChildren(...buttons);
     root.hidden = useful.length < 2;
-    if (focused >= 0) buttons[names.indexOf(picked)]?.focus({ preventScroll: true });
+    if (focused >= 0) focusOn(buttons[names.indexOf(picked)]);
   }
 
   listen(

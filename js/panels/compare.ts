@@ -5,23 +5,18 @@ import type { ViewerStore } from "../state.js";
 
 /** Over the picture, so that nothing moves when it comes: shows only the picked tiles, side by side, or all again. */
 export function comparePanel(store: ViewerStore, source: Source, signal: AbortSignal): HTMLElement {
-  const button = element("button", {
-    type: "button",
-    class: "cnnvis-button cnnvis-compare",
-    title: "Only the picked tiles, side by side (c)",
-  });
+  const node = element("button.button.compare", { title: "Only the picked tiles, side by side (c)" });
   const show = () => {
     const { channels, pinned } = store.state;
-    button.hidden = channels.length < 2 && pinned.length === 0;
-    setText(button, pinned.length > 0 ? "Show all" : `Compare ${channels.length}`);
+    node.hidden = channels.length < 2 && pinned.length === 0;
+    setText(node, pinned.length > 0 ? "Show all" : `Compare ${channels.length}`);
   };
   listen(
-    button,
+    node,
     "click",
     () => source.choose({ pinned: store.state.pinned.length > 0 ? [] : store.state.channels }),
     signal,
   );
-  store.on(["channels", "pinned"], show, signal);
-  show();
-  return button;
+  store.show(["channels", "pinned"], show, signal);
+  return node;
 }

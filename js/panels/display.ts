@@ -16,15 +16,14 @@ const HIDE_NAMES: Record<Hide, string> = { none: "none", dead: "all zeros", cons
 /** A button that opens what is asked for less often: typed limits, clipping, what is hidden, the image below. */
 export function displayPanel(store: ViewerStore, source: Source, signal: AbortSignal): HTMLElement {
   const limit = (label: string) =>
-    element("input", {
-      class: "cnnvis-number",
+    element("input.number", {
       type: "text",
       inputmode: "decimal",
       "aria-label": label,
       size: 6,
     });
   const [low, high] = [limit("Lowest value of the colors"), limit("Highest value of the colors")];
-  const rule = element("p", { class: "cnnvis-rule", role: "status" });
+  const rule = element("p.rule", { role: "status" });
   const clip = menu(
     "Clip at each end",
     CLIPS,
@@ -39,18 +38,18 @@ export function displayPanel(store: ViewerStore, source: Source, signal: AbortSi
     (value) => source.choose({ hide: value }),
     signal,
   );
-  const overlay = element("input", { type: "range", class: "cnnvis-slider", min: 0, max: 100, step: 1 });
-  const image = element("label", { class: "cnnvis-field" }, element("span", {}, "Image below"), overlay);
+  const overlay = element("input.slider", { type: "range", min: 0, max: 100, step: 1 });
+  const image = element("label.field", {}, element("span", {}, "Image below"), overlay);
   const {
     element: holder,
     button,
     panel,
   } = createPopover(
-    { text: "Display", name: "Limits, clipping, hidden maps, the image below", kind: "cnnvis-button" },
+    { text: "Display", name: "Limits, clipping, hidden maps, the image below" },
     signal,
     element(
-      "div",
-      { class: "cnnvis-field", role: "group", "aria-label": "Limits" },
+      "div.field",
+      { role: "group", "aria-label": "Limits" },
       element("span", {}, "Limits"),
       low,
       element("span", {}, "to"),
@@ -75,20 +74,19 @@ export function displayPanel(store: ViewerStore, source: Source, signal: AbortSi
     clip.select.value = String(percent);
     hide.select.value = hidden;
     overlay.value = String(Math.round(share * 100));
-    image.hidden = scene === null || !canOverlay(store.state, scene);
+    image.hidden = !scene || !canOverlay(store.state, scene);
     // What is being typed is not taken away.
     if (panel.matches(":focus-within")) return;
     const range = scale === "limits" && limits !== null ? { lo: limits[0], hi: limits[1] } : null;
-    const shown = range ?? (scene === null ? null : layerRange(scene.frame, false));
-    low.value = shown === null ? "" : plain(shown.lo);
-    high.value = shown === null ? "" : plain(shown.hi);
+    const shown = range ?? (scene ? layerRange(scene.frame, false) : null);
+    low.value = shown ? plain(shown.lo) : "";
+    high.value = shown ? plain(shown.hi) : "";
     const isUsed = percent > 0 || hidden !== "none" || share > 0 || range !== null;
     button.classList.toggle("cnnvis-active", isUsed);
   }
 
   for (const field of [low, high]) listen(field, "input", type, signal);
   listen(overlay, "input", () => source.choose({ overlay: Number(overlay.value) / 100 }), signal);
-  store.on(["clip", "hide", "overlay", "scene", "limits", "scale", "picture"], show, signal);
-  show();
+  store.show(["clip", "hide", "overlay", "scene", "limits", "scale", "picture"], show, signal);
   return holder;
 }

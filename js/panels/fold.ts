@@ -11,9 +11,9 @@ export interface Fold {
 export function fold(name: string): Fold {
   const title = element("span", {}, name);
   const summary = element("summary", {}, title);
-  const body = element("div", { class: "cnnvis-fold-body" });
+  const body = element("div.fold-body");
   return {
-    element: element("details", { class: "cnnvis-fold", open: true }, summary, body),
+    element: element("details.fold", { open: true }, summary, body),
     summary,
     title,
     body,

@@ -17,7 +17,7 @@ export function helpPanel(
       element(
         "dl",
         {},
-        ...bindings.map(({ keys, what }) =>
+        ...bindings.map(([keys, what]) =>
           element("div", {}, element("dt", {}, keys), element("dd", {}, what)),
         ),
       ),
@@ -27,11 +27,7 @@ export function helpPanel(
     store,
     { sheet: "help", title: "Keys" },
     signal,
-    element("div", { class: "cnnvis-keys" }, ...columns),
-    element(
-      "p",
-      { class: "cnnvis-note" },
-      "Keys go to the picture while it has the focus: click it, or Tab to it.",
-    ),
+    element("div.keys", {}, ...columns),
+    element("p.note", {}, "Keys go to the picture while it has the focus: click it, or Tab to it."),
   );
 }

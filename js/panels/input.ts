@@ -5,7 +5,7 @@ import { seenBy } from "../field.js";
 import { percent, times } from "../format.js";
 import { FEATURE_MAPS } from "../frame.js";
 import type { Source } from "../source.js";
-import { currentLayer, isWanted, type ViewerStore } from "../state.js";
+import { currentLayer, readable, type ViewerStore, WANTED } from "../state.js";
 import { fold } from "./fold.js";
 import { noteItem } from "./notes.js";
 import { thumbnailsPanel } from "./thumbnails.js";
@@ -13,16 +13,16 @@ import { thumbnailsPanel } from "./thumbnails.js";
 /** What the model saw and said; on the picture, what the value that is pointed at has seen of it. */
 export function inputPanel(store: ViewerStore, source: Source, signal: AbortSignal): HTMLDetailsElement {
   const { element: panel, title, summary, body } = fold("Input");
-  const image = element("img", { class: "cnnvis-picture", alt: "What the model saw" });
-  const box = element("i", { class: "cnnvis-seen", hidden: true });
-  const picture = element("div", { class: "cnnvis-image" }, image, box);
-  const seen = element("p", { class: "cnnvis-note cnnvis-where" });
-  const shape = element("span", { class: "cnnvis-shape" });
+  const image = element("img.picture", { alt: "What the model saw" });
+  const box = element("i.seen", { hidden: true });
+  const picture = element("div.image", {}, image, box);
+  const seen = element("p.note.where");
+  const shape = element("span.shape");
   summary.append(shape);
-  const preprocessing = element("p", { class: "cnnvis-note" });
-  const predictions = element("ol", { class: "cnnvis-predictions", "aria-label": "Predictions" });
-  const remarks = element("ul", { class: "cnnvis-notes" });
-  const answer = element("div", { class: "cnnvis-input" }, picture, seen, predictions);
+  const preprocessing = element("p.note");
+  const predictions = element("ol.predictions", { "aria-label": "Predictions" });
+  const remarks = element("ul.notes");
+  const answer = element("div.input", {}, picture, seen, predictions);
   body.append(thumbnailsPanel(store, source, signal), answer, preprocessing, remarks);
 
   function show(): void {
@@ -39,11 +39,11 @@ export function inputPanel(store: ViewerStore, source: Source, signal: AbortSign
     predictions.hidden = said.predictions.length === 0;
     predictions.replaceChildren(
       ...said.predictions.slice(0, 5).map(({ label, probability }) => {
-        const bar = element("i", {});
+        const bar = element("i");
         bar.style.width = `${Math.min(1, Math.max(0, probability)) * 100}%`;
-        const text = element("span", { class: "cnnvis-label" }, label);
+        const text = element("span.label", {}, label);
         text.title = label;
-        return element("li", {}, text, element("span", { class: "cnnvis-odds" }, percent(probability)), bar);
+        return element("li", {}, text, element("span.odds", {}, percent(probability)), bar);
       }),
     );
     answer.hidden = picture.hidden && predictions.hidden;
@@ -56,19 +56,16 @@ export function inputPanel(store: ViewerStore, source: Source, signal: AbortSign
 
   function showSeen(): void {
     const { state } = store;
-    const { scene, hover, view, call } = state;
+    const { hover, view, call } = state;
     const [height, width] = state.metadata.input.shape.slice(-2);
     const layer = currentLayer(state);
-    const isMap = view === FEATURE_MAPS && scene !== null && isWanted(scene.frame, state);
-    const field = layer === null ? null : fieldOf(layer, call);
+    const isMap = view === FEATURE_MAPS && readable(state) !== null;
+    const field = layer ? fieldOf(layer, call) : null;
     const part =
       isMap && hover !== null && width > 0 ? seenBy(field, hover.row, hover.column, [height, width]) : null;
-    box.hidden = part === null;
-    if (part === null) {
-      setText(
-        seen,
-        field === null || view !== FEATURE_MAPS ? "" : "Point at a value to see what it has seen.",
-      );
+    box.hidden = !part;
+    if (!part) {
+      setText(seen, !field || view !== FEATURE_MAPS ? "" : "Point at a value to see what it has seen.");
       return;
     }
     const [[top, bottom], [left, right]] = [part.rows, part.columns];
@@ -80,9 +77,7 @@ export function inputPanel(store: ViewerStore, source: Source, signal: AbortSign
     setText(seen, `sees ${about}rows ${top}–${bottom}, columns ${left}–${right} of ${height}×${width}`);
   }
 
-  store.on(["metadata", "notes", "picture", "seen", "batchIndex"], show, signal);
-  store.on(["hover", "scene", "layer", "call", "view", "metadata"], showSeen, signal);
-  show();
-  showSeen();
+  store.show(["metadata", "notes", "picture", "seen", "batchIndex"], show, signal);
+  store.show([...WANTED, "hover", "scene"], showSeen, signal);
   return panel;
 }

@@ -14,13 +14,7 @@ export function inspectorPanel(store: ViewerStore, source: Source, signal: Abort
   const numbers = numbersPanel(store, signal);
   const input = inputPanel(store, source, signal);
   const notes = notesPanel(store, signal);
-  const panel = element(
-    "aside",
-    { class: "cnnvis-inspector", "aria-label": "Inspector" },
-    numbers,
-    input,
-    notes,
-  );
+  const panel = element("aside.inspector", { "aria-label": "Inspector" }, numbers, input, notes);
 
   const first = new AbortController();
   store.on(
@@ -29,7 +23,7 @@ export function inspectorPanel(store: ViewerStore, source: Source, signal: Abort
       if (panel.offsetWidth === 0) return;
       first.abort();
       const root = panel.closest<HTMLElement>(".cnnvis");
-      if (root !== null && root.clientWidth < NARROW) input.open = notes.open = false;
+      if (root && root.clientWidth < NARROW) input.open = notes.open = false;
     },
     first.signal,
   );

@@ -1,8 +1,8 @@
 import type { Badge } from "../badges.js";
 import { colorTable } from "../colormaps.js";
-import { channelsText, kernelText, layerText, mapText } from "../describe.js";
+import { channelsText, costs, layerText, mapText, typeText } from "../describe.js";
 import { element } from "../dom.js";
-import { count } from "../format.js";
+import { count, joined } from "../format.js";
 import type { Frame } from "../frame.js";
 import { marksIn } from "../search.js";
 import { holds, type Row } from "../tree.js";
@@ -32,21 +32,20 @@ export interface RowContent {
 /** One row of the tree: two lines and a place for the picture of a layer, one line of a module. */
 export function rowElement({ rows, index, layer, badges, words }: RowContent): HTMLElement {
   const row = rows[index];
-  const node = element("div", {
-    class: layer === null ? "cnnvis-group" : "cnnvis-row",
+  const node = element(layer === null ? "div.group" : "div.row", {
     role: "treeitem",
     tabindex: -1,
     "aria-level": row.depth + 1,
     "aria-posinset": row.position,
     "aria-setsize": row.siblings,
-    "aria-selected": layer === null ? undefined : "false",
+    "aria-selected": layer === null ? undefined : false,
   });
   const depth = Math.min(row.depth, DEEPEST);
   node.style.paddingLeft = `${8 + depth * INDENT}px`;
   // One hairline for each module that it lies in.
-  const guides = element("span", { class: "cnnvis-guides", "aria-hidden": "true" });
+  const guides = element("span.guides", { "aria-hidden": true });
   guides.style.width = `${depth * INDENT}px`;
-  const chevron = element("span", { class: "cnnvis-chevron", "aria-hidden": "true" });
+  const chevron = element("span.chevron", { "aria-hidden": true });
   chevron.hidden = !holds(rows, index);
   node.append(
     guides,
@@ -57,7 +56,7 @@ export function rowElement({ rows, index, layer, badges, words }: RowContent): H
     node.title = `${row.key}\n${row.layers} layers · ${count(row.parameters)} parameters`;
     return node;
   }
-  node.append(element("span", { class: "cnnvis-preview", "aria-hidden": "true" }));
+  node.append(element("span.preview", { "aria-hidden": true }));
   node.title = `${layer.name}\n${layerText(layer)}`;
   node.classList.toggle("cnnvis-unrun", !layer.ran);
   return node;
@@ -65,48 +64,34 @@ export function rowElement({ rows, index, layer, badges, words }: RowContent): H
 
 function groupText(row: Row, words: readonly string[]): HTMLElement {
   return element(
-    "span",
-    { class: "cnnvis-lines" },
+    "span.lines",
+    {},
     nameElement(row, words),
-    element("span", { class: "cnnvis-count" }, `${row.layers} layers`),
+    element("span.count", {}, `${row.layers} layers`),
   );
 }
 
 function layerLines(row: Row, layer: Layer, badges: readonly Badge[], words: readonly string[]): HTMLElement {
-  const facts = [
-    [layer.type, kernelText(layer)].filter(Boolean).join(" "),
-    channelsText(layer),
-    layer.ran ? mapText(layer) : "",
-  ].filter(Boolean);
-  const costs = [
-    layer.parameters > 0 ? count(layer.parameters) : "",
-    layer.macs === null || !layer.ran ? "" : `${count(layer.macs)} mac`,
-  ].filter(Boolean);
+  const facts = [typeText(layer), channelsText(layer), layer.ran ? mapText(layer) : ""];
   const top = element(
-    "span",
-    { class: "cnnvis-line" },
+    "span.line",
+    {},
     nameElement(row, words),
-    element("span", { class: "cnnvis-costs" }, costs.join(" · ")),
+    element("span.costs", {}, joined(costs(layer, ["", " mac"]))),
   );
-  if (badges.length > 0)
-    top.append(element("span", { class: "cnnvis-badges" }, ...badgeElements(badges, ROOM)));
-  return element(
-    "span",
-    { class: "cnnvis-lines" },
-    top,
-    element("span", { class: "cnnvis-facts" }, facts.join(" · ")),
-  );
+  if (badges.length > 0) top.append(element("span.badges", {}, ...badgeElements(badges, ROOM)));
+  return element("span.lines", {}, top, element("span.facts", {}, joined(facts)));
 }
 
 function nameElement({ label }: Row, words: readonly string[]): HTMLElement {
   const text = label.slice(0, LONGEST) || "(no name)";
   const cut = text.lastIndexOf(".") + 1;
   return element(
-    "span",
-    { class: "cnnvis-name" },
+    "span.name",
+    {},
     // The path gives way before the last part does.
-    element("span", { class: "cnnvis-path" }, ...marked(text, words, 0, cut)),
-    element("span", { class: "cnnvis-leaf" }, ...marked(text, words, cut, text.length)),
+    element("span.path", {}, ...marked(text, words, 0, cut)),
+    element("span.leaf", {}, ...marked(text, words, cut, text.length)),
   );
 }
 

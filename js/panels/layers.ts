@@ -1,5 +1,5 @@
 import { badgesOf } from "../badges.js";
-import { element, setText } from "../dom.js";
+import { element, setAttributes, setText } from "../dom.js";
 import { listen } from "../listen.js";
 import { findable, isFound, wordsOf } from "../search.js";
 import { pickLayer } from "../selection.js";
@@ -14,16 +14,15 @@ import { treeKeys } from "./treekeys.js";
 
 /** The layers as the model is built of them, a box to find some by words, and which kind of them is shown. */
 export function layersPanel(store: ViewerStore, source: Source, signal: AbortSignal): HTMLElement {
-  const filter = element("input", {
-    class: "cnnvis-filter",
+  const filter = element("input.filter", {
     type: "search",
     placeholder: "Find: conv 3x3 512",
     "aria-label": "Find a layer by name, type, kernel, channels, map or note",
     spellcheck: "false",
     autocomplete: "off",
   });
-  const total = element("span", { class: "cnnvis-total", role: "status" });
-  const none = element("p", { class: "cnnvis-none", hidden: true }, "No layer has all of this.");
+  const total = element("span.total", { role: "status" });
+  const none = element("p.none", { hidden: true }, "No layer has all of this.");
   const paint = previewPainter();
   let layers: readonly Layer[] = [];
   let badges: ReturnType<typeof badgesOf>[] = [];
@@ -61,9 +60,9 @@ export function layersPanel(store: ViewerStore, source: Source, signal: AbortSig
   function dress(index: number, node: HTMLElement): void {
     const at = layerOf(index);
     const current = layers[at]?.name === store.state.layer;
-    if (at >= 0) node.setAttribute("aria-selected", String(current));
+    if (at >= 0) setAttributes(node, { "aria-selected": current });
     if (!holds(rows, index)) return;
-    node.setAttribute("aria-expanded", String(isOpen(index)));
+    setAttributes(node, { "aria-expanded": isOpen(index) });
     const row = currentRow();
     node.classList.toggle("cnnvis-within", !isOpen(index) && row > index && row < rows[index].end);
   }
@@ -245,9 +244,9 @@ export function layersPanel(store: ViewerStore, source: Source, signal: AbortSig
   tiles = tilesOf(store);
   read();
   return element(
-    "section",
-    { class: "cnnvis-layers", "aria-label": "Layers" },
-    element("header", { class: "cnnvis-find" }, filter, total),
+    "section.layers",
+    { "aria-label": "Layers" },
+    element("header.find", {}, filter, total),
     kinds.root,
     list.box,
     none,

@@ -1,62 +1,59 @@
-import { colorAt } from "../colormaps.js";
+import { colorStops } from "../colormaps.js";
 import { tileWord } from "../describe.js";
 import { element, setText } from "../dom.js";
 import { count, plain } from "../format.js";
 import { FILTERS, type Frame } from "../frame.js";
+import { channelAt } from "../order.js";
 import { nonfiniteCount, ownRange, type Range } from "../ranges.js";
 import { pickedPositions, type Scene } from "../scene.js";
-import { bestOf, isWanted, type State, type ViewerStore } from "../state.js";
-
-const STOPS = 24;
+import { bestOf, readable, type State, type ViewerStore, WANTED } from "../state.js";
 
 /** What the colors mean: a bar with the values at its ends, and at zero where that is between them. */
 export function legendPanel(store: ViewerStore, signal: AbortSignal): HTMLElement {
-  const bar = element("div", { class: "cnnvis-colors" });
-  const tick = element("i", { class: "cnnvis-tick" });
+  const bar = element("div.colors");
+  const tick = element("i.tick");
   bar.append(tick);
-  const lo = element("span", {});
-  const hi = element("span", {});
-  const zero = element("span", { class: "cnnvis-zero" }, "0");
-  const caption = element("span", { class: "cnnvis-caption" });
-  const clipped = element("span", { class: "cnnvis-clipped" });
-  const odd = element("span", {});
+  const lo = element("span");
+  const hi = element("span");
+  const zero = element("span.zero", {}, "0");
+  const caption = element("span.caption");
+  const clipped = element("span.clipped");
+  const odd = element("span");
   const nonfinite = element(
-    "span",
-    { class: "cnnvis-nonfinite", hidden: true, title: "Values that are NaN or infinite" },
-    element("i", { class: "cnnvis-swatch" }),
+    "span.nonfinite",
+    { hidden: true, title: "Values that are NaN or infinite" },
+    element("i.swatch"),
     odd,
   );
   const legend = element(
-    "div",
-    { class: "cnnvis-legend" },
-    element("div", { class: "cnnvis-over" }, caption, clipped, nonfinite),
+    "div.legend",
+    {},
+    element("div.over", {}, caption, clipped, nonfinite),
     bar,
-    element("div", { class: "cnnvis-ends" }, lo, zero, hi),
+    element("div.ends", {}, lo, zero, hi),
   );
   let gradient = "";
   let counted: Frame | null = null;
 
   function show(): void {
     const { state } = store;
-    const { scene } = state;
-    const shown = scene !== null && isWanted(scene.frame, state);
-    legend.hidden = !shown;
-    if (!shown) return;
+    const scene = readable(state);
+    legend.hidden = !scene;
+    if (!scene) return;
     const { look } = scene;
     const colormap = look.arrangement === "color" ? "gray" : look.colormap;
     if (colormap !== gradient) {
       gradient = colormap;
-      const stops = Array.from({ length: STOPS + 1 }, (_, i) => colorAt(colormap, i / STOPS));
-      bar.style.background = `linear-gradient(to right, ${stops.join(", ")})`;
+      bar.style.background = `linear-gradient(to right, ${colorStops(colormap).join(", ")})`;
     }
     const position = state.hover?.position ?? pickedPositions(scene, state.channels).at(-1);
     const range = look.range ?? (position === undefined ? null : rangeOf(state, scene, position));
     setText(caption, captionOf(scene, look.range !== null, position));
     const isClipped = state.clip > 0 && !(state.scale === "limits" && state.limits !== null);
     setText(clipped, isClipped ? `${plain(100 - 2 * state.clip)} % of the values` : "");
-    setText(lo, range === null ? "least" : plain(range.lo));
-    setText(hi, range === null ? "greatest" : plain(range.hi));
-    const share = range === null ? zeroShare(scene) : -range.lo / (range.hi - range.lo);
+    setText(lo, range ? plain(range.lo) : "least");
+    setText(hi, range ? plain(range.hi) : "greatest");
+    const share = range ? -range.lo / (range.hi - range.lo) : zeroShare(scene);
     // Where the numbers at the ends leave room for it.
     const inside = share > roomOf(lo) && share < 1 - roomOf(hi);
     const flat = range !== null && range.lo === range.hi;
@@ -72,25 +69,7 @@ export function legendPanel(store: ViewerStore, signal: AbortSignal): HTMLElemen
     }
   }
 
-  store.on(
-    [
-      "scene",
-      "hover",
-      "channels",
-      "colormap",
-      "scale",
-      "details",
-      "view",
-      "layer",
-      "call",
-      "batchIndex",
-      "metadata",
-      "generation",
-    ],
-    show,
-    signal,
-  );
-  show();
+  store.show([...WANTED, "scene", "hover", "channels", "colormap", "scale", "details"], show, signal);
   return legend;
 }
 
@@ -116,6 +95,6 @@ function captionOf(scene: Scene, isShared: boolean, position: number | undefined
     ? "one range for the layer"
     : position === undefined
       ? `each ${inColor ? "" : `${word} `}has its own range`
-      : `range of ${word} ${scene.frame.channels[scene.order[position]]}`;
+      : `range of ${word} ${channelAt(scene, position)}`;
   return inColor ? `RGB, gray is 0 · ${whose}` : whose;
 }

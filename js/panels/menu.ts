@@ -1,5 +1,5 @@
 import { element } from "../dom.js";
-import { listen } from "../listen.js";
+import { keepKeys, listen } from "../listen.js";
 
 /** A menu with its label. */
 export interface Menu {
@@ -15,12 +15,12 @@ export function menu<Value extends string>(
   choose: (value: Value) => void,
   signal: AbortSignal,
 ): Menu {
-  const select = element("select", { class: "cnnvis-select" });
+  const select = element("select.select");
   select.append(...options(values, names));
   listen(select, "change", () => choose(select.value as Value), signal);
   // Letters jump within a menu; they are not the notebook's shortcuts.
-  listen(select, "keydown", (event) => event.stopPropagation(), signal);
-  const field = element("label", { class: "cnnvis-field cnnvis-how" }, element("span", {}, label), select);
+  keepKeys(select, signal);
+  const field = element("label.field.how", {}, element("span", {}, label), select);
   return { field, select };
 }
 

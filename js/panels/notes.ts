@@ -7,7 +7,7 @@ import { fold } from "./fold.js";
 /** What there is to note of the layer. */
 export function notesPanel(store: ViewerStore, signal: AbortSignal): HTMLDetailsElement {
   const { element: panel, body } = fold("Notes");
-  const list = element("ul", { class: "cnnvis-notes" });
+  const list = element("ul.notes");
   body.append(list);
   const show = () => {
     const { notes, layer } = store.state;
@@ -15,12 +15,11 @@ export function notesPanel(store: ViewerStore, signal: AbortSignal): HTMLDetails
     list.replaceChildren(...own.map((note) => noteItem(note, currentLayer(store.state))));
     panel.hidden = own.length === 0;
   };
-  store.on(["metadata", "notes", "layer"], show, signal);
-  show();
+  store.show(["metadata", "notes", "layer"], show, signal);
   return panel;
 }
 
 export function noteItem({ kind, text }: Note, layer: Layer | null): HTMLElement {
-  const word = element("span", { class: "cnnvis-kind", "data-tone": toneOf(kind) }, kindText(kind, layer));
+  const word = element("span.kind", { "data-tone": toneOf(kind) }, kindText(kind, layer));
   return element("li", {}, word, " ", text);
 }

@@ -4,21 +4,20 @@ import { hiddenCount, type ViewerStore } from "../state.js";
 
 /** What Python reports, across the top of the view. */
 export function bannerPanel(store: ViewerStore, signal: AbortSignal): HTMLElement {
-  const banner = element("div", { class: "cnnvis-banner", role: "alert", hidden: true });
+  const banner = element("div.banner", { role: "alert", hidden: true });
   const show = () => {
     const { problem } = store.state;
     setText(banner, problem);
     banner.hidden = problem === "";
   };
-  store.on(["problem"], show, signal);
-  show();
+  store.show(["problem"], show, signal);
   return banner;
 }
 
 /** What is to be said in the place of a picture: that it loads, that there is none, or what went wrong. */
 export function messagePanel(store: ViewerStore, signal: AbortSignal): HTMLElement {
-  const text = element("p", {});
-  const message = element("div", { class: "cnnvis-message", role: "status" }, text);
+  const text = element("p");
+  const message = element("div.message", { role: "status" }, text);
   const show = () => {
     const { status, connection } = store.state;
     const waiting = {
@@ -35,14 +34,13 @@ export function messagePanel(store: ViewerStore, signal: AbortSignal): HTMLEleme
     setText(text, "text" in status ? status.text : status.kind === "loading" ? waiting : hidden);
     message.dataset.kind = status.kind;
   };
-  store.on(["status", "connection", "scene", "hide"], show, signal);
-  show();
+  store.show(["status", "connection", "scene", "hide"], show, signal);
   return message;
 }
 
 /** What becomes of the kernel while there is something to see. */
 export function connectionPanel(store: ViewerStore, signal: AbortSignal): HTMLElement {
-  const badge = element("div", { class: "cnnvis-badge cnnvis-quiet", role: "status" });
+  const badge = element("div.badge.quiet", { role: "status" });
   const show = () => {
     const { connection, status, frame } = store.state;
     const rough = frame !== null && frame.factor > 1 ? ": showing averaged values" : "";
@@ -54,8 +52,7 @@ export function connectionPanel(store: ViewerStore, signal: AbortSignal): HTMLEl
     };
     setText(badge, status.kind === "ready" ? words[connection] : "");
   };
-  store.on(["connection", "status", "frame"], show, signal);
-  show();
+  store.show(["connection", "status", "frame"], show, signal);
   return badge;
 }
 
@@ -64,7 +61,7 @@ const LONG = 4000;
 
 /** What became of a copy or a file: seen for a moment, and said to who listens. */
 export function toastPanel(store: ViewerStore, signal: AbortSignal): HTMLElement {
-  const toast = element("div", { class: "cnnvis-badge cnnvis-toast", role: "status" });
+  const toast = element("div.badge.toast", { role: "status" });
   let passing: ReturnType<typeof setTimeout> | undefined;
   const show = () => {
     setText(toast, store.state.toast);

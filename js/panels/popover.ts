@@ -1,4 +1,4 @@
-import { element } from "../dom.js";
+import { element, focusOn, setAttributes } from "../dom.js";
 import { listen } from "../listen.js";
 
 export interface Popover {
@@ -13,26 +13,26 @@ export interface Popover {
  * the focus goes elsewhere, and on a press outside of it.
  */
 export function createPopover(
-  { text, name, kind, panelKind = "" }: { text: string; name: string; kind: string; panelKind?: string },
+  { text, name, kind = "" }: { text: string; name: string; kind?: "" | ".menu" },
   signal: AbortSignal,
   ...content: HTMLElement[]
 ): Popover {
   const button = element(
-    "button",
-    { type: "button", class: kind, title: name, "aria-expanded": "false", "aria-haspopup": "dialog" },
+    "button.button",
+    { title: name, "aria-expanded": false, "aria-haspopup": "dialog" },
     text,
   );
   const panel = element(
-    "div",
-    { class: `cnnvis-popover ${panelKind}`.trim(), role: "dialog", "aria-label": name, hidden: true },
+    `div.popover${kind}`,
+    { role: "dialog", "aria-label": name, hidden: true },
     ...content,
   );
-  const holder = element("div", { class: "cnnvis-holder" }, button, panel);
+  const holder = element("div.holder", {}, button, panel);
 
   function open(isOpen: boolean): void {
     panel.hidden = !isOpen;
-    button.setAttribute("aria-expanded", String(isOpen));
-    if (isOpen) panel.querySelector<HTMLElement>("input, button, select")?.focus({ preventScroll: true });
+    setAttributes(button, { "aria-expanded": isOpen });
+    if (isOpen) focusOn(panel.querySelector<HTMLElement>("input, button, select"));
   }
 
   listen(button, "click", () => open(panel.hidden !== false), signal);
@@ -45,7 +45,7 @@ export function createPopover(
       if (event.key !== "Escape" || panel.hidden) return;
       event.preventDefault();
       open(false);
-      button.focus({ preventScroll: true });
+      focusOn(button);
     },
     signal,
   );

@@ -1,23 +1,18 @@
-import { element } from "../dom.js";
+import { element, setAttributes } from "../dom.js";
 import type { ViewerStore } from "../state.js";
 
 /** A thin bar over the stage: how much of a look is done. */
 export function progressPanel(store: ViewerStore, signal: AbortSignal): HTMLElement {
-  const done = element("i", { class: "cnnvis-done" });
-  const bar = element(
-    "div",
-    { class: "cnnvis-look", role: "progressbar", "aria-label": "Looking at the model" },
-    done,
-  );
+  const done = element("i.done");
+  const bar = element("div.look", { role: "progressbar", "aria-label": "Looking at the model" }, done);
   const show = () => {
     const { progress } = store.state;
     bar.hidden = progress < 0;
     if (progress < 0) return;
     const share = `${Math.round(progress * 100)}`;
-    bar.setAttribute("aria-valuenow", share);
+    setAttributes(bar, { "aria-valuenow": share });
     done.style.width = `${share}%`;
   };
-  store.on(["progress"], show, signal);
-  show();
+  store.show(["progress"], show, signal);
   return bar;
 }

@@ -1,44 +1,27 @@
 import { placeText, tileWord, valueText } from "../describe.js";
 import { element, setText } from "../dom.js";
-import { currentLayer, isWanted, type ViewerStore } from "../state.js";
+import { currentLayer, readable, type ViewerStore, WANTED } from "../state.js";
 
 /** The value under the pointer, in a line that is always there. */
 export function readoutPanel(store: ViewerStore, signal: AbortSignal): HTMLElement {
-  const place = element("span", { class: "cnnvis-place" });
-  const value = element("span", { class: "cnnvis-value" });
+  const place = element("span.place");
+  const value = element("span.value");
 
   function show(): void {
     const { state } = store;
-    const { scene, hover, channels } = state;
-    const shown = scene !== null && isWanted(scene.frame, state);
-    if (shown && hover !== null) {
+    const { hover, channels } = state;
+    const scene = readable(state);
+    if (scene && hover !== null) {
       setText(place, placeText(scene, currentLayer(state), hover));
       setText(value, valueText(state, scene, hover));
     } else {
-      setText(place, shown ? idleText(state.view, channels) : "");
+      setText(place, scene ? idleText(state.view, channels) : "");
       setText(value, "");
     }
   }
 
-  store.on(
-    [
-      "scene",
-      "hover",
-      "details",
-      "exact",
-      "channels",
-      "layer",
-      "view",
-      "call",
-      "batchIndex",
-      "metadata",
-      "generation",
-    ],
-    show,
-    signal,
-  );
-  show();
-  return element("div", { class: "cnnvis-readout" }, place, value);
+  store.show([...WANTED, "scene", "hover", "details", "exact", "channels"], show, signal);
+  return element("div.readout", {}, place, value);
 }
 
 function idleText(view: Parameters<typeof tileWord>[0], channels: readonly number[]): string {

@@ -1,4 +1,4 @@
-import { element } from "../dom.js";
+import { element, focusOn } from "../dom.js";
 import { atEnd, listen } from "../listen.js";
 import { offsetsOf, revealing, rowAt, rowsWithin } from "../virtual.js";
 
@@ -7,8 +7,8 @@ const BEYOND = 400;
 
 /** A scrolling box that has in the page only what is seen of many rows, and the one that can have the focus. */
 export function virtualRows(make: (index: number) => HTMLElement, signal: AbortSignal) {
-  const space = element("div", { class: "cnnvis-space", role: "presentation" });
-  const box = element("div", { class: "cnnvis-list", role: "tree", "aria-label": "Layers" }, space);
+  const space = element("div.space", { role: "presentation" });
+  const box = element("div.list", { role: "tree", "aria-label": "Layers" }, space);
   const shown = new Map<number, HTMLElement>();
   let items: readonly number[] = [];
   let offsets = offsetsOf([]);
@@ -31,7 +31,7 @@ export function virtualRows(make: (index: number) => HTMLElement, signal: AbortS
     let next = space.firstChild;
     for (const item of wanted) {
       let node = shown.get(item);
-      if (node === undefined) {
+      if (!node) {
         node = make(item);
         shown.set(item, node);
       }
@@ -55,7 +55,7 @@ export function virtualRows(make: (index: number) => HTMLElement, signal: AbortS
     space.style.height = `${offsets[next.length]}px`;
     if (!positions.has(active)) active = next[0] ?? -1;
     render();
-    if (focused) shown.get(active)?.focus({ preventScroll: true });
+    if (focused) focusOn(shown.get(active));
   }
 
   function reveal(item: number): void {
@@ -69,7 +69,7 @@ export function virtualRows(make: (index: number) => HTMLElement, signal: AbortS
     if (!positions.has(item)) return;
     active = item;
     reveal(item);
-    if (focus) shown.get(item)?.focus({ preventScroll: true });
+    if (focus) focusOn(shown.get(item));
   }
 
   /** The one that the Tab key comes to, and the focus where the list has it, without scrolling to it. */
@@ -78,7 +78,7 @@ export function virtualRows(make: (index: number) => HTMLElement, signal: AbortS
     active = item;
     const focused = box.contains(space.querySelector(":focus"));
     render();
-    if (focused) shown.get(item)?.focus({ preventScroll: true });
+    if (focused) focusOn(shown.get(item));
   }
 
   /** The first item that is seen, and how far it is scrolled over. */

@@ -1,4 +1,4 @@
-import { element } from "../dom.js";
+import { button, element, focusOn } from "../dom.js";
 import { listen } from "../listen.js";
 import type { Sheet, ViewerStore } from "../state.js";
 
@@ -12,22 +12,20 @@ export function sheetPanel(
   signal: AbortSignal,
   ...content: HTMLElement[]
 ): HTMLElement {
-  const close = element("button", { type: "button", class: "cnnvis-tool", "aria-label": "Close" }, "✕");
+  const shut = () => store.set({ sheet: "none" });
+  const close = button("tool", "✕", shut, signal, "Close");
   const panel = element(
-    "div",
+    `div.sheet.sheet-${sheet}`,
     {
-      class: `cnnvis-sheet cnnvis-sheet-${sheet}`,
       role: "dialog",
       "aria-label": title,
       tabindex: -1,
       hidden: true,
     },
     element("header", {}, element("h2", {}, title), close),
-    element("div", { class: "cnnvis-sheet-body", tabindex: 0 }, ...content),
+    element("div.sheet-body", { tabindex: 0 }, ...content),
   );
 
-  const shut = () => store.set({ sheet: "none" });
-  listen(close, "click", shut, signal);
   listen(
     panel,
     "keydown",
@@ -49,9 +47,9 @@ export function sheetPanel(
     panel.hidden = !isOpen;
     if (isOpen === wasOpen) return;
     wasOpen = isOpen;
-    if (isOpen) close.focus({ preventScroll: true });
+    if (isOpen) focusOn(close);
     else if (store.state.sheet === "none") {
-      panel.closest(".cnnvis")?.querySelector<HTMLElement>(".cnnvis-canvas")?.focus({ preventScroll: true });
+      focusOn(panel.closest(".cnnvis")?.querySelector<HTMLElement>(".cnnvis-canvas"));
     }
   };
   store.on(["sheet"], show, signal);

@@ -1,4 +1,4 @@
-import { element } from "../dom.js";
+import { element, setAttributes, take } from "../dom.js";
 import { listen } from "../listen.js";
 import type { Source } from "../source.js";
 import type { ViewerStore } from "../state.js";
@@ -10,8 +10,7 @@ const STEP = 20;
 
 /** The lower edge of the view, to be dragged up and down, or moved by the arrow keys. */
 export function sizerPanel(store: ViewerStore, source: Source, signal: AbortSignal): HTMLElement {
-  const sizer = element("div", {
-    class: "cnnvis-sizer",
+  const sizer = element("div.sizer", {
     role: "separator",
     "aria-orientation": "horizontal",
     "aria-label": "Height of the view",
@@ -23,10 +22,10 @@ export function sizerPanel(store: ViewerStore, source: Source, signal: AbortSign
   let from: { readonly y: number; readonly height: number } | null = null;
 
   const within = (height: number) => Math.round(Math.min(Math.max(height, LEAST), MOST));
-  const show = () => sizer.setAttribute("aria-valuenow", String(store.state.height));
+  const show = () => setAttributes(sizer, { "aria-valuenow": store.state.height });
 
   function end(event: PointerEvent): void {
-    if (from === null) return;
+    if (!from) return;
     from = null;
     if (sizer.hasPointerCapture(event.pointerId)) sizer.releasePointerCapture(event.pointerId);
     source.choose({ height: store.state.height });
@@ -57,13 +56,11 @@ export function sizerPanel(store: ViewerStore, source: Source, signal: AbortSign
     (event) => {
       const by = { ArrowUp: -STEP, ArrowDown: STEP }[event.key];
       if (by === undefined) return;
-      event.preventDefault();
-      event.stopPropagation();
+      take(event);
       source.choose({ height: within(store.state.height + by) });
     },
     signal,
   );
-  store.on(["height"], show, signal);
-  show();
+  store.show(["height"], show, signal);
   return sizer;
 }

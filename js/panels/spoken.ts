@@ -4,7 +4,7 @@ import { currentLayer, type State, type ViewerStore } from "../state.js";
 
 /** Says to who listens what the keys and clicks came to: the layer, the picked channels, the cell and its value. */
 export function spokenPanel(store: ViewerStore, signal: AbortSignal): HTMLElement {
-  const region = element("div", { class: "cnnvis-spoken", "aria-live": "polite" });
+  const region = element("div.spoken", { "aria-live": "polite" });
   const say = (text: string) => setText(region, text);
 
   store.on(["frame"], () => say(layerSpoken(store.state)), signal);
@@ -15,7 +15,7 @@ export function spokenPanel(store: ViewerStore, signal: AbortSignal): HTMLElemen
 }
 
 function layerSpoken({ frame, layer }: Readonly<State>): string {
-  return frame === null ? "" : `${layer}: ${frame.tiles} ${tileWord(frame.view)}s`;
+  return frame ? `${layer}: ${frame.tiles} ${tileWord(frame.view)}s` : "";
 }
 
 function pickedSpoken({ channels, view, pinned }: Readonly<State>): string {
@@ -26,6 +26,6 @@ function pickedSpoken({ channels, view, pinned }: Readonly<State>): string {
 
 function cellSpoken(state: Readonly<State>): string {
   const { scene, hover } = state;
-  if (scene === null || hover === null) return "";
+  if (!scene || !hover) return "";
   return `${placeText(scene, currentLayer(state), hover)}: ${valueText(state, scene, hover)}`;
 }

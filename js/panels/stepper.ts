@@ -1,40 +1,29 @@
-import { element } from "../dom.js";
-import { listen } from "../listen.js";
+import { button, element } from "../dom.js";
+import { keepKeys, listen } from "../listen.js";
 
 /** One of several things that are counted: steps to the next and back, and a menu of all. */
 export interface Stepper {
   readonly element: HTMLElement;
   /**
+   * Nothing is to be seen where there are not several.
+   *
    * @param at which one is chosen, from 0.
    * @param labels of all, as the menu shows them.
    * @param canBe whether one can be chosen.
    */
   show(at: number, labels: readonly string[], canBe?: (index: number) => boolean): void;
-  hide(): void;
 }
 
 /** @param noun what is counted, in one word. */
 export function createStepper(noun: string, choose: (index: number) => void, signal: AbortSignal): Stepper {
-  const select = element("select", { class: "cnnvis-choice", "aria-label": `Which ${noun}` });
+  const select = element("select.choice", { "aria-label": `Which ${noun}` });
   const back = step("‹", `Previous ${noun}`, -1);
   const on = step("›", `Next ${noun}`, 1);
-  const group = element(
-    "div",
-    { class: "cnnvis-stepper", role: "group", "aria-label": noun, hidden: true },
-    back,
-    select,
-    on,
-  );
+  const group = element("div.stepper", { role: "group", "aria-label": noun, hidden: true }, back, select, on);
   let listed = "";
 
   function step(label: string, title: string, by: number): HTMLButtonElement {
-    const button = element(
-      "button",
-      { type: "button", class: "cnnvis-step", title, "aria-label": title },
-      label,
-    );
-    listen(button, "click", () => choose(neighbor(by)), signal);
-    return button;
+    return button("step", label, () => choose(neighbor(by)), signal, title);
   }
 
   /** The next one in a direction that can be chosen; the chosen one where there is none. */
@@ -47,7 +36,7 @@ export function createStepper(noun: string, choose: (index: number) => void, sig
 
   listen(select, "change", () => choose(select.selectedIndex), signal);
   // Letters and arrows are the menu's, not the notebook's.
-  listen(select, "keydown", (event) => event.stopPropagation(), signal);
+  keepKeys(select, signal);
 
   return {
     element: group,
@@ -63,10 +52,7 @@ export function createStepper(noun: string, choose: (index: number) => void, sig
       select.selectedIndex = at;
       back.disabled = neighbor(-1) === at;
       on.disabled = neighbor(1) === at;
-      group.hidden = false;
-    },
-    hide() {
-      group.hidden = true;
+      group.hidden = labels.length < 2;
     },
   };
 }

@@ -6,6 +6,7 @@ import { planeOf } from "../slice.js";
 import type { Source } from "../source.js";
 import { chosenTile, currentLayer, isWanted, pointedAt, type ViewerStore } from "../state.js";
 import { type TileValues, tileValues } from "../tilevalues.js";
+import { upTo } from "../upto.js";
 import { sheetPanel } from "./sheet.js";
 import { createStepper } from "./stepper.js";
 
@@ -14,9 +15,9 @@ const SIDE = 32;
 
 /** The values of one tile as a table: what the picture shows, for who reads rather than sees. */
 export function tablePanel(store: ViewerStore, source: Source, signal: AbortSignal): HTMLElement {
-  const caption = element("caption", {});
-  const head = element("thead", {});
-  const body = element("tbody", {});
+  const caption = element("caption");
+  const head = element("thead");
+  const body = element("tbody");
   const planes = createStepper("kernel", (plane) => show({ plane }), signal);
   const rows = createStepper("block of rows", (index) => show({ top: index * SIDE }), signal);
   const columns = createStepper("block of columns", (index) => show({ left: index * SIDE }), signal);
@@ -24,8 +25,8 @@ export function tablePanel(store: ViewerStore, source: Source, signal: AbortSign
     store,
     { sheet: "table", title: "Values" },
     signal,
-    element("div", { class: "cnnvis-blocks" }, planes.element, rows.element, columns.element),
-    element("table", { class: "cnnvis-table" }, caption, head, body),
+    element("div.blocks", {}, planes.element, rows.element, columns.element),
+    element("table.table", {}, caption, head, body),
   );
   let at: { frame: Frame; tile: number; plane: number; top: number; left: number } | null = null;
   let asked = 0;
@@ -34,7 +35,7 @@ export function tablePanel(store: ViewerStore, source: Source, signal: AbortSign
     const { state } = store;
     const { frame, scene } = state;
     if (state.sheet !== "table") return;
-    if (frame === null || scene === null || !isWanted(frame, state)) {
+    if (!scene || !isWanted(frame, state)) {
       store.set({ sheet: "none", toast: "There are no values to show." });
       return;
     }
@@ -51,24 +52,20 @@ export function tablePanel(store: ViewerStore, source: Source, signal: AbortSign
   }
 
   function show(change: { plane?: number; top?: number; left?: number }): void {
-    if (at === null) return;
+    if (!at) return;
     at = { ...at, ...change };
     const { frame, tile, plane, top, left } = at;
     const { planes: depth, height, width } = frame.shape;
     const blocks = (count: number, word: string) =>
-      Array.from({ length: Math.ceil(count / SIDE) }, (_, i) => {
+      upTo(Math.ceil(count / SIDE), (i) => {
         return `${word} ${i * SIDE}–${Math.min((i + 1) * SIDE, count) - 1}`;
       });
-    if (depth > 1)
-      planes.show(
-        plane,
-        Array.from({ length: depth }, (_, i) => `kernel ${i} of ${depth}`),
-      );
-    else planes.hide();
-    if (height > SIDE) rows.show(top / SIDE, blocks(height, "rows"));
-    else rows.hide();
-    if (width > SIDE) columns.show(left / SIDE, blocks(width, "columns"));
-    else columns.hide();
+    planes.show(
+      plane,
+      upTo(depth, (i) => `kernel ${i} of ${depth}`),
+    );
+    rows.show(top / SIDE, blocks(height, "rows"));
+    columns.show(left / SIDE, blocks(width, "columns"));
     const mine = ++asked;
     const part = {
       channel: frame.channels[tile],
@@ -91,11 +88,11 @@ export function tablePanel(store: ViewerStore, source: Source, signal: AbortSign
       caption,
       `${frame.layer} · ${tileWord(frame.view)} ${channel} · ${times([height, width])} · ${about}`,
     );
-    const across = Array.from({ length: columns[1] - columns[0] }, (_, i) => columns[0] + i);
+    const across = upTo(columns[1] - columns[0], (i) => columns[0] + i);
     const cell = (value: number) =>
       error > 0 ? withError(value, error).split(" ")[0] : exactly(value, dtype);
     head.replaceChildren(
-      element("tr", {}, element("td", {}), ...across.map((i) => element("th", { scope: "col" }, String(i)))),
+      element("tr", {}, element("td"), ...across.map((i) => element("th", { scope: "col" }, String(i)))),
     );
     body.replaceChildren(
       ...Array.from({ length: rows[1] - rows[0] }, (_, i) =>

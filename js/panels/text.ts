@@ -1,19 +1,16 @@
-import { element } from "../dom.js";
+import { button, element, focusOn } from "../dom.js";
 import { saveText } from "../files.js";
-import { listen } from "../listen.js";
 import type { ViewerStore } from "../state.js";
 import { sheetPanel } from "./sheet.js";
 
 /** Text to be copied by hand, selected: for pages that may not use the clipboard, nor save files. */
 export function textPanel(store: ViewerStore, signal: AbortSignal): HTMLElement {
-  const text = element("textarea", {
-    class: "cnnvis-text",
+  const text = element("textarea.text", {
     readonly: true,
     "aria-label": "Values",
     rows: 12,
   });
-  const save = element("button", { type: "button", class: "cnnvis-button" }, "Save as a file");
-  listen(save, "click", () => saveText(store.state.text, "values.txt"), signal);
+  const save = button("button", "Save as a file", () => saveText(store.state.text, "values.txt"), signal);
   const panel = sheetPanel(
     store,
     { sheet: "text", title: "Copy by hand" },
@@ -32,7 +29,7 @@ export function textPanel(store: ViewerStore, signal: AbortSignal): HTMLElement 
       const isOpen = store.state.sheet === "text";
       text.value = isOpen ? store.state.text : "";
       if (!isOpen) return;
-      text.focus({ preventScroll: true });
+      focusOn(text);
       text.select();
     },
     signal,

@@ -1,7 +1,8 @@
-import { element, reveal } from "../dom.js";
+import { element, focusOn, reveal, setAttributes, take } from "../dom.js";
 import { listen } from "../listen.js";
 import type { Source } from "../source.js";
 import { isHeld, type ViewerStore } from "../state.js";
+import { upTo } from "../upto.js";
 
 /** CSS pixels, with the line around it. */
 const SIDE = 34;
@@ -9,8 +10,7 @@ const MOST = 64;
 
 /** The images of the batch as small pictures to pick one of; none where one image is all that can be shown. */
 export function thumbnailsPanel(store: ViewerStore, source: Source, signal: AbortSignal): HTMLElement {
-  const row = element("div", {
-    class: "cnnvis-thumbnails",
+  const row = element("div.thumbnails", {
     role: "radiogroup",
     "aria-label": "Images of the batch",
   });
@@ -23,11 +23,9 @@ export function thumbnailsPanel(store: ViewerStore, source: Source, signal: Abor
     const wanted = `${count}\n${thumbnails}`;
     if (wanted !== built) {
       built = wanted;
-      buttons = Array.from({ length: count }, (_, index) => {
+      buttons = upTo(count, (index) => {
         const label = `Image ${index + 1}`;
-        const button = element("button", {
-          type: "button",
-          class: "cnnvis-thumbnail",
+        const button = element("button.thumbnail", {
           role: "radio",
           title: label,
           "aria-label": label,
@@ -46,11 +44,11 @@ export function thumbnailsPanel(store: ViewerStore, source: Source, signal: Abor
   function mark(): void {
     const { batchIndex } = store.state;
     buttons.forEach((button, index) => {
-      button.setAttribute("aria-checked", String(index === batchIndex));
+      setAttributes(button, { "aria-checked": index === batchIndex });
       button.tabIndex = index === Math.min(batchIndex, buttons.length - 1) ? 0 : -1;
     });
     const picked = buttons[batchIndex];
-    if (picked !== undefined) reveal(row, picked);
+    if (picked) reveal(row, picked);
   }
 
   listen(
@@ -68,11 +66,10 @@ export function thumbnailsPanel(store: ViewerStore, source: Source, signal: Abor
     (event) => {
       const by = { ArrowLeft: -1, ArrowUp: -1, ArrowRight: 1, ArrowDown: 1 }[event.key];
       if (by === undefined) return;
-      event.preventDefault();
-      event.stopPropagation();
+      take(event);
       const next = buttons[buttons.indexOf(event.target as HTMLElement) + by];
       next?.click();
-      next?.focus({ preventScroll: true });
+      focusOn(next);
     },
     signal,
   );

@@ -4,7 +4,7 @@ import type { ViewerStore } from "../state.js";
 
 /** A line on the stage: what each stage took of what is shown, where that is asked for. */
 export function timingPanel(store: ViewerStore, signal: AbortSignal): HTMLElement {
-  const line = element("div", { class: "cnnvis-timing" });
+  const line = element("div.timing");
   const show = () => {
     const { timing, times } = store.state;
     line.hidden = !timing;
@@ -17,7 +17,6 @@ export function timingPanel(store: ViewerStore, signal: AbortSignal): HTMLElemen
       times === null ? "Pick a layer to see what it takes." : `${ms(total)} ms: ${parts.join(" · ")}`,
     );
   };
-  store.on(["timing", "times"], show, signal);
-  show();
+  store.show(["timing", "times"], show, signal);
   return line;
 }

@@ -1,12 +1,21 @@
 import { badgesOf } from "../badges.js";
 import { FAMILIES, SAFE } from "../colormaps.js";
 import { blockText, callText, layerText, tileWord } from "../describe.js";
-import { element, setText } from "../dom.js";
+import { button, element, setAttributes, setText } from "../dom.js";
 import { FEATURE_MAPS, FILTERS, type View } from "../frame.js";
 import type { Actions } from "../keys.js";
-import { listen } from "../listen.js";
 import type { Source } from "../source.js";
-import { bestOf, currentLayer, hiddenCount, isHeld, isWanted, type ViewerStore } from "../state.js";
+import {
+  bestOf,
+  currentLayer,
+  hiddenCount,
+  isHeld,
+  isWanted,
+  readable,
+  type ViewerStore,
+  WANTED,
+} from "../state.js";
+import { upTo } from "../upto.js";
 import { type Colormap, SCALES, type Scale, SORTS, type Sort } from "../wire.js";
 import { badgeElements } from "./badge.js";
 import { displayPanel } from "./display.js";
@@ -45,15 +54,13 @@ export function toolbarPanel(
   actions: Actions,
   signal: AbortSignal,
 ): HTMLElement {
-  const name = element("h2", { class: "cnnvis-title" });
-  const badges = element("span", { class: "cnnvis-badges" });
-  const facts = element("p", { class: "cnnvis-summary" });
-  const amount = element("span", { class: "cnnvis-amount" });
-  const averaged = element("span", { class: "cnnvis-badge" });
+  const name = element("h2.title");
+  const badges = element("span.badges");
+  const facts = element("p.summary");
+  const amount = element("span.amount");
+  const averaged = element("span.badge");
   const views = VIEWS.map(([view, label]) => {
-    const button = element("button", { type: "button", class: "cnnvis-segment" }, label);
-    listen(button, "click", () => source.choose({ view }), signal);
-    return { view, button };
+    return { view, segment: button("segment", label, () => source.choose({ view }), signal) };
   });
   const colormap = menu<Colormap>("Colors", [], {}, (value) => source.choose({ colormap: value }), signal);
   colormap.select.append(
@@ -81,7 +88,7 @@ export function toolbarPanel(
 
   function showFacts(): void {
     const layer = currentLayer(store.state);
-    setText(facts, layer === null ? "" : layerText(layer, store.state.call));
+    setText(facts, layer ? layerText(layer, store.state.call) : "");
     facts.title = facts.textContent ?? "";
   }
 
@@ -90,29 +97,26 @@ export function toolbarPanel(
     const { state } = store;
     const layer = currentLayer(state);
     const maps = state.view === FEATURE_MAPS;
-    if (maps && layer !== null && layer.calls > 1) {
-      const labels = Array.from({ length: layer.calls }, (_, call) => callText(layer, call));
-      calls.show(state.call, labels, (call) => isHeld(source, state, state.batchIndex, call));
-    } else calls.hide();
+    const labels = maps && layer ? upTo(layer.calls, (call) => callText(layer, call)) : [];
+    calls.show(state.call, labels, (call) => isHeld(source, state, state.batchIndex, call));
     const count = state.metadata.input.images;
-    const held = Array.from({ length: count }, (_, image) => isHeld(source, state, image));
-    if (maps && held.filter(Boolean).length > 1) {
-      const word = state.picture === "" ? "item" : "image";
-      images.show(
-        state.batchIndex,
-        held.map((_, image) => `${word} ${image + 1} of ${count}`),
-        (image) => held[image],
-      );
-    } else images.hide();
+    const held = upTo(count, (image) => isHeld(source, state, image));
+    const word = state.picture === "" ? "item" : "image";
+    const several = maps && held.filter(Boolean).length > 1;
+    images.show(
+      state.batchIndex,
+      several ? held.map((_, image) => `${word} ${image + 1} of ${count}`) : [],
+      (image) => held[image],
+    );
   }
 
   function showChoices(): void {
     const { state } = store;
-    for (const { view, button } of views) button.setAttribute("aria-pressed", String(view === state.view));
+    for (const { view, segment } of views) setAttributes(segment, { "aria-pressed": view === state.view });
     colormap.select.value = state.colormap;
     scale.select.value = state.scale;
     sort.select.value = state.sort;
-    const inColor = state.scene?.arrangement === "color" && isWanted(state.scene.frame, state);
+    const inColor = readable(state)?.arrangement === "color";
     colormap.select.disabled = inColor;
     showSorts();
     colormap.field.title = inColor ? "Filters over red, green and blue are shown in these colors." : "";
@@ -124,13 +128,13 @@ export function toolbarPanel(
     const [first] = channels;
     const option = sort.select.querySelector<HTMLOptionElement>("option[value=similarity]");
     const to = first === undefined ? "pick one first" : `to ${tileWord(view)} ${first}`;
-    if (option !== null) setText(option, `similarity (${to})`);
+    if (option) setText(option, `similarity (${to})`);
   }
 
   function showFrame(): void {
     const { state } = store;
     const { frame, scene, hover } = state;
-    const shown = frame !== null && isWanted(frame, state);
+    const shown = isWanted(frame, state);
     const hidden = shown ? hiddenCount(frame, state) : 0;
     // No longer than it was: a bar that wraps anew would move the picture.
     setText(amount, shown ? `${frame.tiles - hidden} of ${frame.shape.tiles}` : "");
@@ -146,36 +150,24 @@ export function toolbarPanel(
     averaged.style.visibility = detailed ? "hidden" : "";
   }
 
-  store.on(["metadata", "notes", "layer"], showLayer, signal);
+  store.show(["metadata", "notes", "layer"], showLayer, signal);
   store.on(["call"], showFacts, signal);
-  store.on(["metadata", "layer", "view", "call", "batchIndex", "picture"], showSteppers, signal);
-  store.on(
-    ["view", "colormap", "scale", "sort", "scene", "layer", "call", "batchIndex", "channels", "pinned"],
-    showChoices,
-    signal,
-  );
-  store.on(
-    ["frame", "layer", "view", "call", "batchIndex", "metadata", "generation", "hover", "details", "scene"],
-    showFrame,
-    signal,
-  );
-  showLayer();
-  showSteppers();
-  showChoices();
-  showFrame();
+  store.show([...WANTED, "picture"], showSteppers, signal);
+  store.show([...WANTED, "colormap", "scale", "sort", "scene", "channels", "pinned"], showChoices, signal);
+  store.show([...WANTED, "frame", "hover", "details", "scene"], showFrame, signal);
 
   return element(
-    "header",
-    { class: "cnnvis-head" },
-    element("div", { class: "cnnvis-headline" }, name, badges, facts),
+    "header.head",
+    {},
+    element("div.headline", {}, name, badges, facts),
     toolsPanel(store, actions, signal),
     element(
-      "div",
-      { class: "cnnvis-bar", role: "toolbar", "aria-label": "View" },
+      "div.bar",
+      { role: "toolbar", "aria-label": "View" },
       element(
-        "div",
-        { class: "cnnvis-segments", role: "group", "aria-label": "What is shown" },
-        ...views.map(({ button }) => button),
+        "div.segments",
+        { role: "group", "aria-label": "What is shown" },
+        ...views.map(({ segment }) => segment),
       ),
       calls.element,
       images.element,
@@ -184,7 +176,7 @@ export function toolbarPanel(
       scale.field,
       sort.field,
       displayPanel(store, source, signal),
-      element("div", { class: "cnnvis-status" }, averaged, amount),
+      element("div.status", {}, averaged, amount),
     ),
   );
 }

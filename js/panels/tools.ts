@@ -1,6 +1,5 @@
-import { element } from "../dom.js";
+import { button, element, setAttributes } from "../dom.js";
 import type { Actions } from "../keys.js";
-import { listen } from "../listen.js";
 import type { Panels, ViewerStore } from "../state.js";
 import { step } from "../trail.js";
 import { createPopover } from "./popover.js";
@@ -9,17 +8,9 @@ import { createPopover } from "./popover.js";
 export function toolsPanel(store: ViewerStore, actions: Actions, signal: AbortSignal): HTMLElement {
   const { motion, go } = actions;
 
-  const tool = (glyph: string, title: string, run: () => void) => {
-    const button = element(
-      "button",
-      { type: "button", class: "cnnvis-tool", title, "aria-label": title },
-      glyph,
-    );
-    listen(button, "click", run, signal);
-    return button;
-  };
+  const tool = (glyph: string, title: string, run: () => void) => button("tool", glyph, run, signal, title);
   const group = (name: string, ...buttons: HTMLElement[]) =>
-    element("div", { class: "cnnvis-tools", role: "group", "aria-label": name }, ...buttons);
+    element("div.tools", { role: "group", "aria-label": name }, ...buttons);
 
   const back = tool("←", "Back (Alt + ←)", () => go(-1));
   const forward = tool("→", "Forward (Alt + →)", () => go(1));
@@ -27,38 +18,33 @@ export function toolsPanel(store: ViewerStore, actions: Actions, signal: AbortSi
     back.disabled = step(store.state.trail, -1) === null;
     forward.disabled = step(store.state.trail, 1) === null;
   };
-  store.on(["trail"], showTrail, signal);
-  showTrail();
+  store.show(["trail"], showTrail, signal);
 
   const fold = (panel: keyof Panels, glyph: string, title: string) => {
-    const button = tool(glyph, title, () => {
+    const node = tool(glyph, title, () => {
       const { panels } = store.state;
       store.set({ panels: { ...panels, [panel]: !panels[panel] } });
     });
-    const show = () => button.setAttribute("aria-pressed", String(store.state.panels[panel]));
-    store.on(["panels"], show, signal);
-    show();
-    return button;
+    const show = () => setAttributes(node, { "aria-pressed": store.state.panels[panel] });
+    store.show(["panels"], show, signal);
+    return node;
   };
 
   const full = tool("⤢", "Full screen (f)", actions.toggleFullscreen);
   full.hidden = !document.fullscreenEnabled;
 
-  const item = (text: string, run: () => void) => {
-    const button = element("button", { type: "button" }, text);
-    listen(
-      button,
-      "click",
+  const item = (text: string, run: () => void) =>
+    button(
+      "item",
+      text,
       () => {
         leave.close();
         run();
       },
       signal,
     );
-    return button;
-  };
   const leave = createPopover(
-    { text: "Save", name: "Copy and save", kind: "cnnvis-button", panelKind: "cnnvis-menu" },
+    { text: "Save", name: "Copy and save", kind: ".menu" },
     signal,
     element("small", {}, "The picked tile"),
     item("Copy values for a spreadsheet", () => actions.copyValues("tsv")),
@@ -69,8 +55,8 @@ export function toolsPanel(store: ViewerStore, actions: Actions, signal: AbortSi
   );
 
   return element(
-    "div",
-    { class: "cnnvis-toolsets" },
+    "div.toolsets",
+    {},
     group("History", back, forward),
     group(
       "Zoom",

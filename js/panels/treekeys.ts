@@ -1,3 +1,4 @@
+import { take } from "../dom.js";
 import { listen } from "../listen.js";
 import { holds, type Row } from "../tree.js";
 import type { virtualRows } from "./rows.js";
@@ -72,8 +73,7 @@ export function treeKeys(list: ReturnType<typeof virtualRows>, tree: Tree, signa
       };
       const letter = /^[\p{L}\p{N}_]$/u.test(event.key);
       if (!letter && !Object.hasOwn(keys, event.key)) return;
-      event.preventDefault();
-      event.stopPropagation();
+      take(event);
       if (letter) find(event.key);
       else keys[event.key]();
     },

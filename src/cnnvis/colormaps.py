@@ -1,6 +1,6 @@
 """The colors of the view, for pictures that are drawn without a browser; `js/colormaps.ts` has the same.
 
-Both read samples of d3-scale-chromatic's maps that `tools/colortables.mjs` writes.
+Both read splines through d3-scale-chromatic's maps that `tools/colortables.mjs` writes.
 """
 
 from __future__ import annotations
@@ -42,16 +42,24 @@ def table(colormap: str) -> Colors:
         levels = np.arange(256, dtype=np.uint8)
         gray: Colors = np.repeat((levels if colormap == "gray" else levels[::-1])[:, None], 3, 1)
         return gray
-    samples = np.frombuffer(base64.b64decode(_samples()[colormap]), np.uint8).reshape(-1, 3)
-    at = np.arange(256) / 255 * (len(samples) - 1)
-    low = np.minimum(np.floor(at).astype(int), len(samples) - 2)
-    between = (at - low)[:, None]
-    exact = samples[low] + (samples[low + 1].astype(float) - samples[low]) * between
+    points = np.frombuffer(base64.b64decode(_splines()[colormap]), np.uint8).reshape(-1, 3)
+    # beyond an end lies the mirror image of the point before it
+    points = np.pad(points.astype(float), ((1, 1), (0, 0)), "reflect", reflect_type="odd")
+    at = np.arange(256) / 255 * (len(points) - 3)
+    low = np.minimum(np.floor(at).astype(int), len(points) - 4)
+    f = (at - low)[:, None]
+    before, left, right, after = (points[low + by] for by in range(4))
+    exact = (
+        (1 - f) ** 3 * before
+        + (4 - 6 * f**2 + 3 * f**3) * left
+        + (1 + 3 * (f + f**2 - f**3)) * right
+        + f**3 * after
+    ) / 6
     rounded: Colors = np.floor(exact + 0.5).astype(np.uint8)
     return rounded
 
 
 @cache
-def _samples() -> dict[str, str]:
+def _splines() -> dict[str, str]:
     tables: dict[str, str] = json.loads(_TABLES.read_text("ascii"))
     return tables

@@ -83,7 +83,7 @@ describe("chords", () => {
     const runs = bound([
       {
         title: "",
-        bindings: [{ keys: "", what: "", on: { a: () => ran.push("a"), b: () => ran.push("b") } }],
+        bindings: [["", "", { a: () => ran.push("a"), b: () => ran.push("b") }]],
       },
     ]);
     runs.get("b")?.();

@@ -1,0 +1,21 @@
+/**
+ * What `ask` resolves to, unless it takes too long or the signal aborts: then it is told so by its own.
+ *
+ * @param patience milliseconds; without it the answer may take as long as it does.
+ */
+export async function inTime<Value>(
+  signal: AbortSignal,
+  patience: number | null,
+  ask: (signal: AbortSignal) => Promise<Value>,
+): Promise<Value> {
+  const waiting = new AbortController();
+  const end = () => waiting.abort(new Error("no answer"));
+  const timer = patience === null ? undefined : setTimeout(end, patience);
+  signal.addEventListener("abort", end, { signal: waiting.signal });
+  try {
+    return await ask(waiting.signal);
+  } finally {
+    clearTimeout(timer);
+    end();
+  }
+}

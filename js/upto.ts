@@ -1,0 +1,4 @@
+/** What `make` makes of 0, 1 and so on, as many as asked for. */
+export function upTo<Value>(count: number, make: (index: number) => Value): Value[] {
+  return Array.from({ length: count }, (_, index) => make(index));
+}
