@@ -51,18 +51,17 @@ def clicked(page: Page, view: View, layer: str, is_ahead: bool = False) -> dict[
 
     With the pointer on the layer for a while before, or there at the moment of the click.
     """
+    view.point(20, 20)  # away from the list, where a row that comes under it is fetched ahead
     row = view.option(layer)
     if not row.count():
         view.root.get_by_role("searchbox").fill(layer)
     row.scroll_into_view_if_needed()
     if is_ahead:
         row.hover()  # as a hand does, some tenths of a second before it clicks
-    else:
-        view.point(20, 20)
     page.wait_for_timeout(PAUSE)
     row.click()
+    page.wait_for_timeout(PAUSE)  # to ask whether it is there would hold up the page
     view.wait(layer)
-    page.wait_for_timeout(PAUSE)
     found: dict[str, Any] = page.evaluate(TIMES, layer)
     spent = found["spent"]
     known = dict(spent["stages"])

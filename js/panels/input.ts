@@ -82,7 +82,7 @@ export function inputPanel(store: ViewerStore, source: Source, signal: AbortSign
   }
 
   store.on(["metadata", "picture", "seen", "batchIndex"], show, signal);
-  store.on(["hover", "scene", "layer", "call", "view", "metadata"], showSeen, signal);
+  store.later(["hover", "scene", "layer", "call", "view", "metadata"], showSeen, signal);
   show();
   showSeen();
   return panel;

@@ -72,7 +72,7 @@ export function legendPanel(store: ViewerStore, signal: AbortSignal): HTMLElemen
     }
   }
 
-  store.on(
+  store.later(
     [
       "scene",
       "hover",

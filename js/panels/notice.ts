@@ -35,7 +35,7 @@ export function messagePanel(store: ViewerStore, signal: AbortSignal): HTMLEleme
     setText(text, "text" in status ? status.text : status.kind === "loading" ? waiting : hidden);
     message.dataset.kind = status.kind;
   };
-  store.on(["status", "connection", "scene", "hide"], show, signal);
+  store.later(["status", "connection", "scene", "hide"], show, signal);
   show();
   return message;
 }
@@ -54,7 +54,7 @@ export function connectionPanel(store: ViewerStore, signal: AbortSignal): HTMLEl
     };
     setText(badge, status.kind === "ready" ? words[connection] : "");
   };
-  store.on(["connection", "status", "frame"], show, signal);
+  store.later(["connection", "status", "frame"], show, signal);
   show();
   return badge;
 }

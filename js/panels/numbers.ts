@@ -70,7 +70,11 @@ export function numbersPanel(store: ViewerStore, signal: AbortSignal): HTMLDetai
     );
   }
 
-  store.on(["frame", "channels", "hover", "layer", "view", "call", "batchIndex", "metadata"], show, signal);
+  store.later(
+    ["frame", "channels", "hover", "layer", "view", "call", "batchIndex", "metadata"],
+    show,
+    signal,
+  );
   atEnd(signal, () => clearTimeout(waiting));
   show();
   return panel;

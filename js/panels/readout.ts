@@ -20,7 +20,7 @@ export function readoutPanel(store: ViewerStore, signal: AbortSignal): HTMLEleme
     }
   }
 
-  store.on(
+  store.later(
     ["scene", "hover", "details", "exact", "channels", "layer", "view", "call", "batchIndex", "metadata"],
     show,
     signal,

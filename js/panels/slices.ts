@@ -39,7 +39,7 @@ export function slicesPanel(store: ViewerStore, source: Source, signal: AbortSig
   listen(slider, "input", () => source.choose({ slice: Number(slider.value) - 1 }), signal);
   // Arrows are the slider's, not the notebook's.
   listen(slider, "keydown", (event) => event.stopPropagation(), signal);
-  store.on(["scene", "layer", "view", "metadata"], show, signal);
+  store.later(["scene", "layer", "view", "metadata"], show, signal);
   show();
   return field;
 }

@@ -17,7 +17,7 @@ export function timingPanel(store: ViewerStore, signal: AbortSignal): HTMLElemen
       times === null ? "Pick a layer to see what it takes." : `${ms(total)} ms: ${parts.join(" · ")}`,
     );
   };
-  store.on(["timing", "times"], show, signal);
+  store.later(["timing", "times"], show, signal);
   show();
   return line;
 }

@@ -146,15 +146,15 @@ export function toolbarPanel(
     averaged.style.visibility = detailed ? "hidden" : "";
   }
 
-  store.on(["metadata", "layer"], showLayer, signal);
-  store.on(["call"], showFacts, signal);
+  store.later(["metadata", "layer"], showLayer, signal);
+  store.later(["call"], showFacts, signal);
   store.on(["metadata", "layer", "view", "call", "batchIndex", "picture"], showSteppers, signal);
   store.on(
     ["view", "colormap", "scale", "sort", "scene", "layer", "call", "batchIndex", "channels", "pinned"],
     showChoices,
     signal,
   );
-  store.on(
+  store.later(
     ["frame", "layer", "view", "call", "batchIndex", "metadata", "hover", "details", "scene"],
     showFrame,
     signal,
