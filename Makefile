@@ -67,6 +67,7 @@ bench: $(VENV)/.bench $(BUNDLE)
 	$(BIN)/python benchmarks/clicks.py
 	$(BIN)/python benchmarks/first_paint.py
 	$(BIN)/python benchmarks/frames.py
+	$(BIN)/python benchmarks/page_memory.py
 	$(BIN)/python benchmarks/scaling.py
 	$(BIN)/python benchmarks/light.py
 

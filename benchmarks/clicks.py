@@ -8,6 +8,7 @@ their clocks are one, and the way there and the way back can be told apart.
 
 from __future__ import annotations
 
+import random
 import statistics
 import sys
 import tempfile
@@ -23,6 +24,10 @@ from lab import Notebook, running_lab
 from view import View
 
 MODELS = ("resnet50", "vgg16")
+CROWD = "resnet50"
+WIDGETS = (1, 4, 16)
+"""In one notebook, each in a cell of its own; the clicks are on the layers of the first."""
+ANOTHER = "CNNVisWidget(model, w.image)"
 CELL = """
 import torch, torchvision
 from cnnvis import CNNVisWidget
@@ -51,18 +56,17 @@ def clicked(page: Page, view: View, layer: str, is_ahead: bool = False) -> dict[
 
     With the pointer on the layer for a while before, or there at the moment of the click.
     """
+    view.point(20, 20)  # away from the list, where a row that comes under it is fetched ahead
     row = view.option(layer)
     if not row.count():
         view.root.get_by_role("searchbox").fill(layer)
     row.scroll_into_view_if_needed()
     if is_ahead:
         row.hover()  # as a hand does, some tenths of a second before it clicks
-    else:
-        view.point(20, 20)
     page.wait_for_timeout(PAUSE)
     row.click()
+    page.wait_for_timeout(PAUSE)  # to ask whether it is there would hold up the page
     view.wait(layer)
-    page.wait_for_timeout(PAUSE)
     found: dict[str, Any] = page.evaluate(TIMES, layer)
     spent = found["spent"]
     known = dict(spent["stages"])
@@ -109,7 +113,7 @@ def line(name: str, clicks: list[dict[str, float]]) -> list[str]:
 
 
 def measure(notebook: Notebook, is_ahead: bool) -> tuple[list[dict[str, float]], ...]:
-    """Clicks on every layer, and again on every layer."""
+    """Clicks on every layer in no order, and again on every layer."""
     page = notebook.page
     notebook.run()
     view = View(page)
@@ -117,14 +121,16 @@ def measure(notebook: Notebook, is_ahead: bool) -> tuple[list[dict[str, float]],
         "window.addEventListener('click', (e) => { window.clicked = e.timeStamp; }, true)"
     )
     layers = notebook.kernel("[run.name for run in w.inspection.layers]")
-    # the first is the one that is shown
-    first = [clicked(page, view, each, is_ahead) for each in layers[1:]]
+    unseen = layers[1:]  # the first is the one that is shown
+    random.Random(0).shuffle(unseen)
+    first = [clicked(page, view, each, is_ahead) for each in unseen]
     return first, [clicked(page, view, each) for each in layers]
 
 
 def main() -> None:
-    """Writes the table."""
-    rows = []
+    """Writes the tables."""
+    rows: list[list[str]] = []
+    crowd: list[list[str]] = []
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=ensure(), args=ARGUMENTS)
         with running_lab(Path(folder)) as lab:
@@ -141,16 +147,27 @@ def main() -> None:
                     page.close()
                 rows.append(line(f"{model}, seen before", again))
                 print(rows[-1], file=sys.stderr, flush=True)
+            for widgets in WIDGETS if CROWD in (sys.argv[1:] or MODELS) else ():
+                page = browser.new_page(viewport={"width": 1280, "height": 900})
+                cells = [CELL.format(model=CROWD), *[ANOTHER] * (widgets - 1)]
+                first, again = measure(Notebook(lab, page, f"crowd-{widgets}", cells), False)
+                crowd.append(line(f"{widgets}, at once", first))
+                crowd.append(line(f"{widgets}, seen before", again))
+                print(*crowd[-2:], sep="\n", file=sys.stderr, flush=True)
+                page.evaluate("window.jupyterapp.serviceManager.sessions.shutdownAll()")
+                page.close()
         browser.close()
     write(
         "From the click to the painted grid",
-        "Every layer at 224 x 224 clicked in the list, at once (as with the keyboard) and after the pointer "
-        f"rested on it for {PAUSE} ms, in JupyterLab and Chromium with software "
+        "Every layer at 224 x 224 clicked in the list, in no order, at once (never seen, nor fetched ahead) "
+        f"and after the pointer rested on it for {PAUSE} ms, in JupyterLab and Chromium with software "
         "rendering; the median and the 95th percentile over all layers, and the median of each stage in "
         "milliseconds. There and back: from the page to the kernel, and from there to the page. Layout: "
         "panels and the place of the tiles. Painted is what is drawn on the canvas, which the browser "
         "shows with its next frame. Measured",
         table(["", "clicks", "median", "p95", *STAGES], rows),
+        f"The same with so many widgets of {CROWD} in one notebook.",
+        table(["widgets", "clicks", "median", "p95", *STAGES], crowd),
     )
 
 

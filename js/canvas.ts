@@ -3,9 +3,7 @@ import { type Frame, keyOf } from "./frame.js";
 import { atEnd } from "./listen.js";
 import type { Palette } from "./marks.js";
 import { Painter, paletteOf } from "./painter.js";
-import type { Scene } from "./scene.js";
 import { currentTransform, isWanted, type ViewerStore } from "./state.js";
-import type { Transform } from "./transform.js";
 
 /** Milliseconds that coloring may hold up a frame; a larger picture comes in parts. */
 const PATIENCE = 12;
@@ -32,7 +30,7 @@ export function createCanvas(store: ViewerStore, signal: AbortSignal): HTMLCanva
   function paint(): void {
     scheduled = 0;
     const { state } = store;
-    const { viewport, scene, status } = state;
+    const { viewport, scene } = state;
     drawn = scene?.frame ?? null;
     if (!scene || keyOf(scene.frame) === painted) begun = 0;
     else begun ||= performance.now();
@@ -41,16 +39,17 @@ export function createCanvas(store: ViewerStore, signal: AbortSignal): HTMLCanva
     // Setting the size clears the canvas, even when it is the same.
     if (canvas.width !== width) canvas.width = width;
     if (canvas.height !== height) canvas.height = height;
-    const t = currentTransform(state);
     if (context !== null) {
       context.clearRect(0, 0, width, height);
       palette ??= paletteOf(canvas);
       painter.draw(context, state, { width, height, ratio: viewport.ratio }, palette);
     }
-    report(t, scene, status.kind);
+    report();
   }
 
-  function report(t: Transform | null, scene: Scene | null, status: string): void {
+  function report(): void {
+    const { scene, status } = store.state;
+    const t = currentTransform(store.state);
     const frame = scene?.frame ?? null;
     const shown = isWanted(frame, store.state);
     const isComplete = shown && painter.isComplete;
@@ -62,7 +61,7 @@ export function createCanvas(store: ViewerStore, signal: AbortSignal): HTMLCanva
     canvas.dataset.image = String(frame?.image ?? "");
     canvas.dataset.slice = String(scene?.slice.at ?? "");
     canvas.dataset.generation = String(frame?.generation ?? "");
-    wait(status === "ready" && !isComplete ? "loading" : status);
+    wait(status.kind === "ready" && !isComplete ? "loading" : status.kind);
     const key = isComplete ? keyOf(frame) : "";
     if (key !== "" && key !== painted) {
       const { colored } = painter;
@@ -112,21 +111,12 @@ export function createCanvas(store: ViewerStore, signal: AbortSignal): HTMLCanva
 
   store.on(["appearance"], () => (palette = null), signal);
   store.on(
-    [
-      "scene",
-      "transform",
-      "hover",
-      "channels",
-      "overlay",
-      "picture",
-      "status",
-      "viewport",
-      "details",
-      "appearance",
-    ],
+    ["scene", "transform", "hover", "channels", "overlay", "picture", "viewport", "details", "appearance"],
     changed,
     signal,
   );
+  // Nothing that is drawn changes with it; where a new frame comes too, it is drawn first.
+  store.on(["status"], () => (store.state.scene?.frame ?? null) === drawn && report(), signal);
   schedule();
   return canvas;
 }

@@ -13,6 +13,8 @@ const WHY_NOT = new Set(["never ran", "not taken", "weights bypassed"]);
 const PATIENCE = 4000;
 /** Milliseconds that the frame behind a stand-in has to come before the stand-in is shown. */
 const GRACE = 1000;
+/** Milliseconds that panels speak of the layer before, which is on the screen, while the next one is on its way. */
+const LATE = 120;
 /** Milliseconds that a pointer rests on a layer until its frame is fetched ahead of the click. */
 const REST = 40;
 /** How many times as long as it takes to fetch a frame ahead the link is then left to what is asked for. */
@@ -25,6 +27,7 @@ const SPARE = 4;
 export function feed(store: ViewerStore, source: Source, signal: AbortSignal): void {
   const cache = new Cache<string, Frame>(BUDGET);
   let waiting: ReturnType<typeof setTimeout> | undefined;
+  let late: ReturnType<typeof setTimeout> | undefined;
   let grace: ReturnType<typeof setTimeout> | undefined;
   let resting: ReturnType<typeof setTimeout> | undefined;
   let spare = 0;
@@ -34,9 +37,8 @@ export function feed(store: ViewerStore, source: Source, signal: AbortSignal): v
 
   function showWanted(): void {
     const { state } = store;
-    clearTimeout(waiting);
-    clearTimeout(grace);
-    fetching?.abort(new Error("no longer wanted"));
+    rest();
+    fetching?.abort();
     fetching = null;
     const key = wanted(state);
     asked = keyOf(key);
@@ -44,14 +46,16 @@ export function feed(store: ViewerStore, source: Source, signal: AbortSignal): v
     came = { asked: now, arrived: now, decoded: now, spent: NOTHING };
     const frame = cache.get(asked);
     if (frame !== undefined && !(frame.standIn && source.live)) {
-      store.set({ frame, came, status: { kind: "ready" } });
+      show({ frame, came, status: { kind: "ready" } });
       return;
     }
     const reason = impossible(state);
     if (reason !== null) {
-      store.set({ frame: null, status: reason });
+      show({ frame: null, status: reason });
       return;
     }
+    store.hold();
+    late = setTimeout(() => store.release(), LATE);
     store.set({ status: { kind: "loading" } });
     if (state.metadata.layers.length === 0) return;
     waiting = setTimeout(() => {
@@ -73,8 +77,7 @@ export function feed(store: ViewerStore, source: Source, signal: AbortSignal): v
       if (frame.standIn && source.live && keyOf(frame) === keyOf(wanted(state))) void fetchWhole(frame);
       else showIfNews(frame);
     } else if (state.status.kind !== "ready") {
-      clearTimeout(waiting);
-      store.set({ frame: null, status: { kind: arrival.absent ? "empty" : "error", text: arrival.failure } });
+      show({ frame: null, status: { kind: arrival.absent ? "empty" : "error", text: arrival.failure } });
     }
   }, signal);
   store.on(
@@ -92,8 +95,7 @@ export function feed(store: ViewerStore, source: Source, signal: AbortSignal): v
     ["problem"],
     () => {
       if (store.state.problem === "" || store.state.status.kind !== "loading") return;
-      clearTimeout(waiting);
-      store.set({ frame: null, status: { kind: "empty", text: "" } });
+      show({ frame: null, status: { kind: "empty", text: "" } });
     },
     signal,
   );
@@ -108,10 +110,9 @@ export function feed(store: ViewerStore, source: Source, signal: AbortSignal): v
   signal.addEventListener(
     "abort",
     () => {
-      clearTimeout(waiting);
-      clearTimeout(grace);
+      rest();
       clearTimeout(resting);
-      fetching?.abort(new Error("view closed"));
+      fetching?.abort();
     },
     { once: true },
   );
@@ -128,7 +129,6 @@ export function feed(store: ViewerStore, source: Source, signal: AbortSignal): v
       const whole = await source.whole(keyIn(frame), mine.signal);
       // An answer out of another look is of other values; the frame of that look is on its way.
       if (keyOf(whole) !== keyOf(frame) || mine.signal.aborted) return;
-      clearTimeout(grace);
       cache.set(keyOf(whole), whole);
       showFetched(whole);
     } catch {
@@ -147,6 +147,7 @@ export function feed(store: ViewerStore, source: Source, signal: AbortSignal): v
     if (
       begun < spare ||
       connection !== "ok" ||
+      keyOf(key) === asked ||
       cache.get(keyOf(key)) !== undefined ||
       impossible(next) !== null
     )
@@ -173,10 +174,19 @@ export function feed(store: ViewerStore, source: Source, signal: AbortSignal): v
   }
 
   function showIfNews(frame: Frame): void {
-    if (keyOf(frame) === keyOf(wanted(store.state))) {
-      clearTimeout(waiting);
-      store.set({ frame, came, status: { kind: "ready" }, connection: "ok" });
-    }
+    if (keyOf(frame) === keyOf(wanted(store.state)))
+      show({ frame, came, status: { kind: "ready" }, connection: "ok" });
+  }
+
+  /** Ends the wait: with a frame, which is painted first and then spoken of, or with the reason why there is none. */
+  function show(patch: Partial<State>): void {
+    rest();
+    store.set(patch);
+    store.release();
+  }
+
+  function rest(): void {
+    for (const timer of [waiting, late, grace]) clearTimeout(timer);
   }
 }
 

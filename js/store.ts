@@ -2,13 +2,16 @@ import { atEnd } from "./listen.js";
 
 /**
  * A value with parts, and who wants to know when a part changes. Listeners run in the order in which they came;
- * what a listener sets is told after the round that it is part of, so all of them see whole states.
+ * what a listener sets is told after the round that it is part of, so all of them see whole states. Who listens
+ * with `later` runs once after all rounds, and not while the store is held.
  */
 export class Store<State extends object> {
   #state: State;
-  #listeners = new Set<{ keys: readonly (keyof State)[]; run: () => void }>();
+  #listeners = new Set<Listener<State>>();
   #changed = new Set<keyof State>();
+  #due = new Set<Listener<State>>();
   #telling = false;
+  #held = false;
 
   constructor(initial: State) {
     this.#state = initial;
@@ -36,10 +39,7 @@ export class Store<State extends object> {
 
   /** Runs `listener` after any of `keys` changes, until the signal aborts. */
   on(keys: readonly (keyof State)[], listener: () => void, signal: AbortSignal): void {
-    if (signal.aborted) return;
-    const entry = { keys, run: listener };
-    this.#listeners.add(entry);
-    atEnd(signal, () => this.#listeners.delete(entry));
+    this.#add({ keys, run: listener }, signal);
   }
 
   /** Runs `listener` now, and as `on` does. */
@@ -48,20 +48,56 @@ export class Store<State extends object> {
     listener();
   }
 
+  /** Runs `listener` now, and after all that `on` tells of any of `keys`, once the store is not held. */
+  later(keys: readonly (keyof State)[], listener: () => void, signal: AbortSignal): void {
+    this.#add({ keys, run: listener, isLater: true }, signal);
+    listener();
+  }
+
+  /** Keeps back what listens with `later`, until `release`. */
+  hold(): void {
+    this.#held = true;
+  }
+
+  release(): void {
+    this.#held = false;
+    if (!this.#telling) this.#tell();
+  }
+
+  #add(listener: Listener<State>, signal: AbortSignal): void {
+    if (signal.aborted) return;
+    this.#listeners.add(listener);
+    atEnd(signal, () => this.#listeners.delete(listener));
+  }
+
   #tell(): void {
     this.#telling = true;
     try {
-      while (this.#changed.size > 0) {
-        const changed = this.#changed;
-        this.#changed = new Set();
-        for (const { keys, run } of [...this.#listeners]) {
-          if (keys.some((key) => changed.has(key))) attempt(run);
-        }
-      }
+      while (this.#changed.size > 0 || (this.#due.size > 0 && !this.#held)) this.#round();
     } finally {
       this.#telling = false;
     }
   }
+
+  /** Tells of what has changed, and when nothing has, those who listen later of what had. */
+  #round(): void {
+    const changed = this.#changed;
+    const due = this.#due;
+    this.#changed = new Set();
+    if (changed.size === 0) this.#due = new Set();
+    for (const listener of [...this.#listeners]) {
+      if (listener.keys.some((key) => changed.has(key))) {
+        if (listener.isLater) due.add(listener);
+        else attempt(listener.run);
+      } else if (changed.size === 0 && due.has(listener)) attempt(listener.run);
+    }
+  }
+}
+
+interface Listener<State> {
+  readonly keys: readonly (keyof State)[];
+  readonly run: () => void;
+  readonly isLater?: boolean;
 }
 
 /** One panel's failure is reported and does not take the others with it. */

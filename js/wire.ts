@@ -427,14 +427,14 @@ function readPicture(value: unknown): string {
 }
 
 // As a data URL, not a blob's: VS Code's policy for notebook outputs allows only the former.
-function pictureUrl(bytes: Uint8Array): string {
+export function pictureUrl(bytes: Uint8Array): string {
   if (bytes.length === 0) return "";
-  const type = bytes[0] === 0x89 ? "image/png" : "image/jpeg";
+  const type = { 137: "png", 66: "bmp" }[bytes[0]] ?? "jpeg";
   let binary = "";
   for (let start = 0; start < bytes.length; start += 0x8000) {
     binary += String.fromCharCode(...bytes.subarray(start, start + 0x8000));
   }
-  return `data:${type};base64,${btoa(binary)}`;
+  return `data:image/${type};base64,${btoa(binary)}`;
 }
 
 /** Reads records whose parts have Python's names. */

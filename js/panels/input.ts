@@ -78,6 +78,6 @@ export function inputPanel(store: ViewerStore, source: Source, signal: AbortSign
   }
 
   store.show(["metadata", "notes", "picture", "seen", "batchIndex"], show, signal);
-  store.show([...WANTED, "hover", "scene"], showSeen, signal);
+  store.later([...WANTED, "hover", "scene"], showSeen, signal);
   return panel;
 }

@@ -1,4 +1,5 @@
 import type { Badge } from "../badges.js";
+import { bitmap } from "../bitmap.js";
 import { colorTable } from "../colormaps.js";
 import { channelsText, costs, layerText, mapText, typeText } from "../describe.js";
 import { element } from "../dom.js";
@@ -6,7 +7,7 @@ import { count, joined } from "../format.js";
 import type { Frame } from "../frame.js";
 import { marksIn } from "../search.js";
 import { holds, type Row } from "../tree.js";
-import type { Layer } from "../wire.js";
+import { type Layer, pictureUrl } from "../wire.js";
 import { badgeElements } from "./badge.js";
 
 /** CSS pixels; the style sheet has the same. */
@@ -109,7 +110,10 @@ function marked(text: string, words: readonly string[], from: number, to: number
   return parts.filter((part) => part !== "");
 }
 
-/** Draws mean maps; `null` says that there is none. */
+/**
+ * Draws mean maps; `null` says that there is none. As images: each canvas is a layer of its own to the browser,
+ * and puts together all of the page anew more slowly.
+ */
 export function previewPainter(): (
   place: HTMLElement,
   frame: Frame | null,
@@ -117,8 +121,7 @@ export function previewPainter(): (
 ) => void {
   const table = colorTable("viridis");
   return (place, frame, tile) => {
-    place.replaceChildren();
-    if (frame === null || tile === undefined) return;
+    if (frame === null || tile === undefined) return place.replaceChildren();
     const { codes, codeWidth, codeHeight } = frame;
     const start = tile * codeHeight * codeWidth;
     // The map fills the upper left of its tile: codes 0 are beyond it.
@@ -128,22 +131,20 @@ export function previewPainter(): (
       width = Math.max(width, (i % codeWidth) + 1);
       height = Math.floor(i / codeWidth) + 1;
     }
-    if (width === 0) return;
-    const canvas = element("canvas", { width, height });
-    const scale = PREVIEW / Math.max(width, height);
-    canvas.style.width = `${Math.max(2, width * scale)}px`;
-    canvas.style.height = `${Math.max(2, height * scale)}px`;
-    const context = canvas.getContext("2d");
-    if (context === null) return;
-    const image = context.createImageData(width, height);
-    const pixels = new Uint32Array(image.data.buffer);
+    if (width === 0) return place.replaceChildren();
+    const pixels = new Uint32Array(width * height);
     for (let y = 0; y < height; y++) {
       for (let x = 0; x < width; x++) {
         const code = codes[start + y * codeWidth + x];
         if (code > 0) pixels[y * width + x] = table[Math.round(((code - 1) * 255) / 254)];
       }
     }
-    context.putImageData(image, 0, 0);
-    place.append(canvas);
+    // The one that is there stays until the next has loaded.
+    const picture = place.querySelector("img") ?? element("img", { alt: "", draggable: "false" });
+    picture.src = pictureUrl(bitmap(pixels, width));
+    const scale = PREVIEW / Math.max(width, height);
+    picture.style.width = `${Math.max(2, width * scale)}px`;
+    picture.style.height = `${Math.max(2, height * scale)}px`;
+    place.append(picture);
   };
 }

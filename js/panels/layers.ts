@@ -192,15 +192,17 @@ export function layersPanel(store: ViewerStore, source: Source, signal: AbortSig
     },
     signal,
   );
-  listen(
-    list.box,
-    "pointerover",
-    ({ target }) => {
-      const index = list.of(target);
-      store.set({ ahead: index < 0 ? "" : (layers[layerOf(index)]?.name ?? "") });
-    },
-    signal,
-  );
+  // The pointer is on it, or the keys have come to it.
+  for (const event of ["pointerover", "focusin"] as const)
+    listen(
+      list.box,
+      event,
+      ({ target }) => {
+        const index = list.of(target);
+        store.set({ ahead: index < 0 ? "" : (layers[layerOf(index)]?.name ?? "") });
+      },
+      signal,
+    );
   listen(list.box, "pointerleave", () => store.set({ ahead: "" }), signal);
   listen(
     filter,

@@ -69,7 +69,7 @@ export function legendPanel(store: ViewerStore, signal: AbortSignal): HTMLElemen
     }
   }
 
-  store.show([...WANTED, "scene", "hover", "channels", "colormap", "scale", "details"], show, signal);
+  store.later([...WANTED, "scene", "hover", "channels", "colormap", "scale", "details"], show, signal);
   return legend;
 }
 

@@ -15,7 +15,7 @@ export function notesPanel(store: ViewerStore, signal: AbortSignal): HTMLDetails
     list.replaceChildren(...own.map((note) => noteItem(note, currentLayer(store.state))));
     panel.hidden = own.length === 0;
   };
-  store.show(["metadata", "notes", "layer"], show, signal);
+  store.later(["metadata", "notes", "layer"], show, signal);
   return panel;
 }
 

@@ -34,7 +34,7 @@ export function messagePanel(store: ViewerStore, signal: AbortSignal): HTMLEleme
     setText(text, "text" in status ? status.text : status.kind === "loading" ? waiting : hidden);
     message.dataset.kind = status.kind;
   };
-  store.show(["status", "connection", "scene", "hide"], show, signal);
+  store.later(["status", "connection", "scene", "hide"], show, signal);
   return message;
 }
 
@@ -52,7 +52,7 @@ export function connectionPanel(store: ViewerStore, signal: AbortSignal): HTMLEl
     };
     setText(badge, status.kind === "ready" ? words[connection] : "");
   };
-  store.show(["connection", "status", "frame"], show, signal);
+  store.later(["connection", "status", "frame"], show, signal);
   return badge;
 }
 

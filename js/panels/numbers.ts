@@ -70,7 +70,7 @@ export function numbersPanel(store: ViewerStore, signal: AbortSignal): HTMLDetai
     );
   }
 
-  store.show([...WANTED, "frame", "channels", "hover"], show, signal);
+  store.later([...WANTED, "frame", "channels", "hover"], show, signal);
   atEnd(signal, () => clearTimeout(waiting));
   return panel;
 }

@@ -20,7 +20,7 @@ export function readoutPanel(store: ViewerStore, signal: AbortSignal): HTMLEleme
     }
   }
 
-  store.show([...WANTED, "scene", "hover", "details", "exact", "channels"], show, signal);
+  store.later([...WANTED, "scene", "hover", "details", "exact", "channels"], show, signal);
   return element("div.readout", {}, place, value);
 }
 

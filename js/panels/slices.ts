@@ -31,6 +31,6 @@ export function slicesPanel(store: ViewerStore, source: Source, signal: AbortSig
   listen(slider, "input", () => source.choose({ slice: Number(slider.value) - 1 }), signal);
   // Arrows are the slider's, not the notebook's.
   keepKeys(slider, signal);
-  store.show([...WANTED, "scene"], show, signal);
+  store.later([...WANTED, "scene"], show, signal);
   return field;
 }

@@ -73,8 +73,7 @@ export function thumbnailsPanel(store: ViewerStore, source: Source, signal: Abor
     },
     signal,
   );
-  store.on(["metadata", "thumbnails", "layer"], build, signal);
+  store.later(["metadata", "thumbnails", "layer"], build, signal);
   store.on(["batchIndex"], mark, signal);
-  build();
   return row;
 }

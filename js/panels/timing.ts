@@ -17,6 +17,6 @@ export function timingPanel(store: ViewerStore, signal: AbortSignal): HTMLElemen
       times === null ? "Pick a layer to see what it takes." : `${ms(total)} ms: ${parts.join(" · ")}`,
     );
   };
-  store.show(["timing", "times"], show, signal);
+  store.later(["timing", "times"], show, signal);
   return line;
 }

@@ -150,11 +150,11 @@ export function toolbarPanel(
     averaged.style.visibility = detailed ? "hidden" : "";
   }
 
-  store.show(["metadata", "notes", "layer"], showLayer, signal);
-  store.on(["call"], showFacts, signal);
+  store.later(["metadata", "notes", "layer"], showLayer, signal);
+  store.later(["call"], showFacts, signal);
   store.show([...WANTED, "picture"], showSteppers, signal);
   store.show([...WANTED, "colormap", "scale", "sort", "scene", "channels", "pinned"], showChoices, signal);
-  store.show([...WANTED, "frame", "hover", "details", "scene"], showFrame, signal);
+  store.later([...WANTED, "frame", "hover", "details", "scene"], showFrame, signal);
 
   return element(
     "header.head",

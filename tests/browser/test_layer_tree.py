@@ -133,14 +133,19 @@ def test_previews_are_the_mean_maps(page: Page, tmp_path: Path) -> None:
     look = inspect(nn.Sequential(nn.Conv2d(3, 5, 3, padding=1)), torch.rand(1, 3, 8, 16))
     page.goto(look.save_html(tmp_path / "small.html").as_uri())
     mean = look.activation("0")[0].mean(0)
-    canvas = View(page).option("0").locator("canvas")
-    expect(canvas).to_have_count(1)
-    width, height, pixels = canvas.evaluate(
-        """canvas => [canvas.width, canvas.height,
-          [...canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data]]"""
+    picture = View(page).option("0").locator("img")
+    expect(picture).to_have_count(1)
+    width, height, pixels = picture.evaluate(
+        """async picture => {
+          await picture.decode();
+          const { naturalWidth: width, naturalHeight: height } = picture;
+          const context = new OffscreenCanvas(width, height).getContext("2d");
+          context.drawImage(picture, 0, 0);
+          return [width, height, [...context.getImageData(0, 0, width, height).data]];
+        }"""
     )
     assert (width, height) == (16, 8)
-    box = canvas.bounding_box()
+    box = picture.bounding_box()
     assert box is not None
     assert (box["width"], box["height"]) == (28, 14)
     for at, value in enumerate(mean.flatten().tolist()):

@@ -51,6 +51,14 @@ describe("a layer that the pointer rests on", () => {
     expect(model.sent.map(({ layer }) => layer)).toEqual(["b"]);
   });
 
+  it("is not asked for where it is on its way already, as picked", async () => {
+    const { model, source, store } = open();
+    store.set({ ahead: "b" });
+    source.choose({ layer: "b" });
+    await vi.advanceTimersByTimeAsync(100);
+    expect(model.sent).toHaveLength(0);
+  });
+
   it("leaves a slow link to what is asked for, and is asked for again when an answer never came", async () => {
     const { model, store } = open();
     const rest = async (layer: string) => {
@@ -118,6 +126,28 @@ describe("a choice", () => {
     expect(store.state.channels).toEqual([1]);
     model.set("layer", "b");
     expect(store.state.layer).toBe("b");
+  });
+});
+
+describe("who speaks of the layer that is shown", () => {
+  it("waits a moment for its frame, and no longer", async () => {
+    const { model, source, store, view } = open();
+    const spoken: string[] = [];
+    store.later(
+      ["layer", "frame"],
+      () => spoken.push(`${store.state.layer} ${store.state.frame?.layer}`),
+      view.signal,
+    );
+    source.choose({ layer: "b" });
+    await vi.advanceTimersByTimeAsync(50);
+    expect(spoken).toEqual([]);
+    model.set("frame", asView(frameOf("b")));
+    expect(spoken).toEqual(["b b"]);
+    source.choose({ layer: "c" });
+    await vi.advanceTimersByTimeAsync(200);
+    expect(spoken).toEqual(["b b", "c b"]);
+    source.choose({ layer: "a" });
+    expect(spoken.at(-1)).toBe("a a");
   });
 });
 

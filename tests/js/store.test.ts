@@ -43,6 +43,51 @@ describe("a store", () => {
     expect(store.listenerCount).toBe(0);
   });
 
+  it("tells who listens later once, after all others, of the state that all of them have left", () => {
+    const store = new Store({ a: 0, double: 0 });
+    const heard: string[] = [];
+    const { signal } = new AbortController();
+    store.later(["a", "double"], () => heard.push(`later ${store.state.double}`), signal);
+    store.on(["a"], () => store.set({ double: 2 * store.state.a }), signal);
+    store.on(["double"], () => heard.push("at once"), signal);
+    store.set({ a: 3 });
+    expect(heard).toEqual(["later 0", "at once", "later 6"]);
+  });
+
+  it("keeps news from who listens later while it is held, and loses none", () => {
+    const store = new Store({ a: 0, b: 0, c: 0 });
+    const view = new AbortController();
+    const [first, second, gone] = [vi.fn(), vi.fn(), vi.fn()];
+    store.later(["a", "b"], first, view.signal);
+    store.later(["c"], second, view.signal);
+    const other = new AbortController();
+    store.later(["a"], gone, other.signal);
+    for (const listener of [first, second, gone]) listener.mockClear(); // each was run at once
+    store.hold();
+    store.set({ a: 1 });
+    store.set({ b: 1 });
+    other.abort();
+    expect(first).not.toHaveBeenCalled();
+    store.release();
+    store.release();
+    expect(first).toHaveBeenCalledTimes(1);
+    expect(second).not.toHaveBeenCalled();
+    expect(gone).not.toHaveBeenCalled();
+    store.set({ c: 1 });
+    expect(second).toHaveBeenCalledTimes(1);
+  });
+
+  it("is held by a listener in time for the change that it heard of", () => {
+    const store = new Store({ a: 0 });
+    const later = vi.fn();
+    const { signal } = new AbortController();
+    store.later(["a"], later, signal);
+    expect(later).toHaveBeenCalledTimes(1);
+    store.on(["a"], () => store.hold(), signal);
+    store.set({ a: 1 });
+    expect(later).toHaveBeenCalledTimes(1);
+  });
+
   it("lets no listener's failure keep the news from the others", () => {
     const store = new Store({ a: 0 });
     const complaint = vi.spyOn(console, "error").mockImplementation(() => {});

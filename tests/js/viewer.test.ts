@@ -46,12 +46,14 @@ const press = (target: HTMLElement, key: string, more: object = {}) =>
 
 beforeEach(() => {
   vi.spyOn(HTMLCanvasElement.prototype, "getContext").mockReturnValue(null);
+  vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
 });
 
 afterEach(() => {
   document.body.replaceChildren();
   document.body.removeAttribute("data-jp-theme-light");
   vi.restoreAllMocks();
+  vi.useRealTimers();
 });
 
 describe("the view", () => {
@@ -140,6 +142,7 @@ describe("the view", () => {
     expect(one(".cnnvis-summary").textContent).toContain("· 8×8 ·");
     press(calls, 1);
     expect(model.values.call).toBe(1);
+    vi.advanceTimersByTime(200);
     expect(one(".cnnvis-summary").textContent).toContain("· 4×4 ·");
     expect(calls.querySelectorAll<HTMLButtonElement>(".cnnvis-step")[1].disabled).toBe(true);
     press(images, 1);
@@ -152,6 +155,14 @@ describe("the view", () => {
     rows()[1].click();
     expect(model.values).toMatchObject({ layer: "b", call: 0, batch_index: 2 });
     expect(steppers().map(({ hidden }) => hidden)).toEqual([true, false]);
+  });
+
+  it("fetches ahead the layer that the keys have come to", async () => {
+    const { model, rows } = open(traits(["a", "b", "c"], { frame: frame("a") }));
+    rows()[0].focus();
+    press(rows()[0], "ArrowDown");
+    await vi.advanceTimersByTimeAsync(100);
+    expect(model.sent).toMatchObject([{ kind: "ahead", layer: "b" }]);
   });
 
   it("picks an image by its thumbnail, and dims what is said of another", () => {
@@ -187,15 +198,19 @@ describe("the view", () => {
     ];
     const { model, one } = open(traits(["a"], { metadata: { protocol: 1, layers } }));
     const facts = () => one(".cnnvis-fold-body .cnnvis-note").textContent;
+    const set = (name: string, value: unknown) => {
+      model.set(name, value);
+      vi.advanceTimersByTime(200);
+    };
     expect(one(".cnnvis-summary").textContent).toContain("sees 43×43 px, every 8");
     expect(facts()).toContain("sees 43×43 px, every 8 · float32 on cpu");
-    model.set("layer", "b");
+    set("layer", "b");
     expect(facts()).toContain("sees the whole input");
-    model.set("layer", "c");
+    set("layer", "c");
     expect(facts()).toContain("receptive field unknown: attention mixes everything");
-    model.set("layer", "d");
+    set("layer", "d");
     expect(facts()).toContain("sees 43×43 px");
-    model.set("call", 1);
+    set("call", 1);
     expect(facts()).toContain("sees 51×51 px, every 8");
     expect(one(".cnnvis-summary").textContent).toContain("sees 51×51 px, every 8");
   });
