@@ -10,6 +10,8 @@ import weakref
 from collections.abc import MutableMapping
 from typing import Any
 
+import numpy as np
+import torch
 from torch import Tensor
 
 _MOST_MB = 128
@@ -37,6 +39,12 @@ class Buffers:
             return tensor.detach().clone()
         buffer = found.pop()
         self._room += _size(buffer)
+        is_plain = tensor.is_cpu and tensor.dtype == torch.float32 and not tensor.is_neg()
+        if (
+            is_plain and torch.get_num_threads() == 1
+        ):  # there NumPy takes three quarters of torch's time
+            np.copyto(buffer.numpy(), tensor.detach().numpy())
+            return buffer
         return buffer.copy_(tensor)
 
     def reuse(self, owner: object, kept: MutableMapping[Any, Tensor]) -> None:

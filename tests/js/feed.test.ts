@@ -138,6 +138,7 @@ describe("who speaks of the layer that is shown", () => {
       () => spoken.push(`${store.state.layer} ${store.state.frame?.layer}`),
       view.signal,
     );
+    spoken.length = 0; // what it said at once
     source.choose({ layer: "b" });
     await vi.advanceTimersByTimeAsync(50);
     expect(spoken).toEqual([]);
