@@ -129,8 +129,10 @@ export function dequantize(frame: Frame, tile: number, code: number): number {
 }
 
 /** How far a value of this tile can be from what the model computed. */
-export function errorOf(frame: Frame, tile: number): number {
-  return (frame.bounds[2 * tile + 1] - frame.bounds[2 * tile]) / 508;
+export function errorOf({ bounds, factor }: Frame, tile: number): number {
+  const [lo, hi] = bounds.subarray(2 * tile, 2 * tile + 2);
+  // Half a step, and what Python rounds of it; means are rounded more often. See quantize.py.
+  return lo === hi ? 0 : (hi - lo) / 508 + Math.max(-lo, hi) * 2 ** (factor > 1 ? -18 : -21);
 }
 
 /** The code at a row and a column of the layer's full resolution. */

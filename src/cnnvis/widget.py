@@ -465,15 +465,19 @@ class CNNVisWidget(ViewState, anywidget.AnyWidget):
         """Takes another look. If it fails or is interrupted, all stays as it was, in the page too."""
         with self._lock, self._timed():
             model = self.inspection.model
-            with self._said_in_view() as progress:
-                look = inspect(
-                    model,
-                    image,
-                    inputs=inputs,
-                    progress=progress,
-                    like=self.inspection,
-                    **self._options,
-                )
+            try:
+                with self._said_in_view() as progress:
+                    look = inspect(
+                        model,
+                        image,
+                        inputs=inputs,
+                        progress=progress,
+                        like=self.inspection,
+                        **self._options,
+                    )
+            except BaseException:
+                self.progress = _IDLE  # an interrupt can have come just before it was
+                raise
             before = (self._inspection, self._image, self._model_inputs)
             state = {name: getattr(self, name) for name in _OF_A_LOOK}
             with self.hold_sync():
