@@ -31,9 +31,10 @@ export function createCanvas(store: ViewerStore, signal: AbortSignal): HTMLCanva
     scheduled = 0;
     const { state } = store;
     const { viewport, scene } = state;
-    drawn = scene?.frame ?? null;
-    if (!scene || keyOf(scene.frame) === painted) begun = 0;
-    else begun ||= performance.now();
+    const frame = scene?.frame ?? null;
+    if (frame !== drawn || (frame && keyOf(frame) === painted)) begun = 0;
+    drawn = frame;
+    begun ||= performance.now();
     const width = Math.round(viewport.width * viewport.ratio);
     const height = Math.round(viewport.height * viewport.ratio);
     // Setting the size clears the canvas, even when it is the same.
@@ -64,8 +65,11 @@ export function createCanvas(store: ViewerStore, signal: AbortSignal): HTMLCanva
     wait(status.kind === "ready" && !isComplete ? "loading" : status.kind);
     const key = isComplete ? keyOf(frame) : "";
     if (key !== "" && key !== painted) {
-      const { colored } = painter;
-      const times = { ...store.state.came, begun, colored, painted: performance.now() };
+      const { came } = store.state;
+      // What was asked for may be on the screen already.
+      const since = Math.max(begun, came.decoded);
+      const colored = Math.max(painter.colored, since);
+      const times = { ...came, begun: since, colored, painted: performance.now() };
       performance.mark("cnnvis:painted", {
         detail: { layer: frame?.layer, view: frame?.view, ...times },
       });
