@@ -128,18 +128,17 @@ def test_the_view_says_what_time_each_stage_took(notebook: Notebook, view: View)
     view.canvas.focus()
     view.page.keyboard.press("m")
     notebook.wait_for("w.timing", True)
+    # what is picked is drawn again, without the channel, before the next layer comes
+    view.page.keyboard.press("ArrowRight")
+    notebook.wait_for("w.channels", [0])
     view.pick_layer("second")
     view.wait("second")
-    stages = ("quantize", "pack", "way", "decode", "layout", "color", "paint")
-    each = " · ".join(rf"{stage} [\d.]+" for stage in stages)  # none below zero
-    expect(line).to_have_text(re.compile(rf"^[\d.]+ ms: {each}$"))
-    # what was drawn again since then is not what is next
-    view.canvas.focus()
-    view.page.keyboard.press("ArrowRight")
-    expect(view.canvas).to_have_attribute("data-state", "ready")
+    page = r"way [\d.]+ · decode [\d.]+ · layout [\d.]+ · color [\d.]+ · paint [\d.]+"  # none below zero
+    expect(line).to_have_text(re.compile(rf"^[\d.]+ ms: quantize [\d.]+ · pack [\d.]+ · {page}$"))
+    # of a layer seen before the page's alone
     view.pick_layer("first")
     view.wait("first")
-    expect(line).to_have_text(re.compile(rf"^[\d.]+ ms: {each}$"))
+    expect(line).to_have_text(re.compile(rf"^[\d.]+ ms: {page}$"))
     view.pick_layer("second")
     view.wait("second")
     notebook.execute("w.image = image_tensor(48) * 2")
