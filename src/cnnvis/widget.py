@@ -543,7 +543,8 @@ class CNNVisWidget(ViewState, anywidget.AnyWidget):
                         self._show()  # in what these leave to it
             except Exception as error:
                 self.problem = clean(str(error)) or type(error).__name__
-            self._behind = None
+            finally:
+                self._behind = None  # so that the next look sees to it, also after an interrupt
 
     def _show(self) -> None:
         """The frame of what is picked, or the reason why there is none."""
