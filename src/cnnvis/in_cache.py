@@ -130,10 +130,15 @@ def in_cache(maps: Tensor, factor: int, symmetric: bool) -> InCache:
 def _deviations(maps: Tensor, which: Truths) -> Numbers:
     """Of some tiles, in float64 and from their means."""
     step = max(1, _BLOCK // math.prod(maps.shape[1:]))
+    indices = torch.from_numpy(np.flatnonzero(which))
     return np.concatenate(
         [
-            maps[some].to(torch.float32).flatten(1).numpy().std(1, dtype=float)
-            for some in torch.from_numpy(np.flatnonzero(which)).split(step)
+            maps[indices[start : start + step]]
+            .to(torch.float32)
+            .flatten(1)
+            .numpy()
+            .std(1, dtype=float)
+            for start in range(0, len(indices), step)
         ]
     )
 
