@@ -5,8 +5,11 @@ import type { Patch } from "./raster.js";
 import type { Scene } from "./scene.js";
 import type { Detail } from "./state.js";
 
-/** Pixels that are colored at once: some milliseconds, so that a frame can end after any of them. */
-const STRIP = 2 ** 18;
+/** Pixels that are colored at once: below a millisecond, so that a frame can end after any of them. */
+const STRIP = 2 ** 16;
+
+/** They are written over by the next strip: memory that is new takes longer to get than to color. */
+let pixels = new Uint32Array(STRIP);
 
 /** A part of the picture of the world on a canvas of its own, colored in strips of its rows. */
 export class Sheet {
@@ -42,9 +45,9 @@ export class Sheet {
       if (isOver()) return false;
       const from = strip * this.#rows;
       const rows = Math.min(this.#rows, height - from);
-      const pixels = new Uint32Array(width * rows);
-      paint({ x, y: y + from, width, height: rows }, pixels);
-      const bytes = new Uint8ClampedArray(pixels.buffer);
+      if (pixels.length < width) pixels = new Uint32Array(width);
+      paint({ x, y: y + from, width, height: rows }, pixels.fill(0));
+      const bytes = new Uint8ClampedArray(pixels.buffer, 0, 4 * width * rows);
       this.#context?.putImageData(new ImageData(bytes, width, rows), 0, from);
       this.#isStale[strip] = false;
     }
