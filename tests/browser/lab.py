@@ -50,6 +50,13 @@ class Lab:
         with urllib.request.urlopen(f"{self.url}/api/{path}?token={self.token}") as answer:
             return json.load(answer)
 
+    def end(self, notebook: str) -> None:
+        """Ends the kernel of a notebook, if it has one."""
+        for session in self.api("sessions"):
+            if session["path"] == notebook:
+                address = f"{self.url}/api/sessions/{session['id']}?token={self.token}"
+                urllib.request.urlopen(urllib.request.Request(address, method="DELETE")).close()
+
     def value(self, kernel: str, expression: str) -> Any:
         """The value of an expression in a kernel, as JSON can hold it.
 
@@ -134,7 +141,7 @@ def running_lab(folder: Path, app: str = "jupyterlab") -> Generator[Lab]:
 
 
 class Notebook:
-    """A notebook open in a page of JupyterLab."""
+    """A notebook open in a page of JupyterLab; its kernel ends with the page's context."""
 
     def __init__(self, lab: Lab, page: Page, name: str, cells: list[str]) -> None:
         self.lab = lab
@@ -145,6 +152,7 @@ class Notebook:
             metadata={"kernelspec": {"name": "python3", "display_name": "Python 3"}},
         )
         nbformat.write(notebook, lab.folder / self.name)
+        page.context.on("close", lambda: lab.end(self.name))
         page.goto(f"{lab.url}/{lab.place}/{self.name}?token={lab.token}")
         page.wait_for_function("window.jupyterapp?.shell.currentWidget?.sessionContext?.isReady")
 
