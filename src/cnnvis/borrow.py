@@ -46,12 +46,14 @@ class Borrowed:
         self._gradients = torch.is_grad_enabled()
         self._modules = list(modules)
         self._training = [module for _, module in self._modules if _flag(module)]
-        self._buffers = [
-            (f"{name}.{key}" if name else key, module, key, buffer, _version(buffer))
+        self._places = [
+            (name, module, key, buffer)
             for name, module in self._modules
             for key, buffer in _buffers(module).items()
         ]
-        self._copies = _Copies([buffer for _, _, _, buffer, _ in self._buffers])
+        self._buffers = [buffer for _, _, _, buffer in self._places]
+        self._versions = list(map(_version, self._buffers))
+        self._copies = _Copies(self._buffers)
         self._devices = sorted(self._gpus()) if _has_gpus() else []
         self._random = (
             torch.get_rng_state(),
@@ -100,22 +102,30 @@ class Borrowed:
                     hooks.pop(key, None)
         for module in self._training:
             module.training = True
-        self.replaced.clear()
-        for index, (name, module, own, buffer, version) in enumerate(self._buffers):
-            if not _is_held(module, own, buffer):
-                self.replaced.append(name)
-            written = version is not None and _version(buffer) != version
-            if (written or not self.finished) and (copy := self._copies.of(index)) is not None:
-                if buffer.shape == copy.shape:
-                    buffer.data.copy_(copy)
-                else:  # an observer's, which grows with what it has seen
-                    buffer.data = copy.clone()
+        self.replaced = [
+            f"{name}.{key}" if name else key
+            for name, module, key, buffer in self._places
+            if not _is_held(module, key, buffer)
+        ]
+        versions = list(map(_version, self._buffers))
+        if not self.finished or versions != self._versions:
+            self._write_back(versions)
         torch.set_rng_state(self._random[0])
         for device, state in zip(self._devices, self._random[1], strict=True):
             torch.cuda.set_rng_state(state, device)
         np.random.set_state(self._random[2])
         random.setstate(self._random[3])
         self._is_given_back = True
+
+    def _write_back(self, versions: Sequence[int | None]) -> None:
+        """Back into the buffers that the pass wrote into; into all of them where it was cut off."""
+        for index, (buffer, version) in enumerate(zip(self._buffers, versions, strict=True)):
+            written = version != self._versions[index]
+            if (written or not self.finished) and (copy := self._copies.of(index)) is not None:
+                if buffer.shape == copy.shape:
+                    buffer.data.copy_(copy)
+                else:  # an observer's, which grows with what it has seen
+                    buffer.data = copy.clone()
 
     def _gpus(self) -> set[int]:
         return {
@@ -169,7 +179,9 @@ def _tensors(module: nn.Module) -> list[Tensor]:
 def _buffers(module: nn.Module) -> dict[str, Tensor]:
     if isinstance(module, torch.jit.ScriptModule):
         return dict(module.named_buffers(recurse=False))
-    buffers = module.__dict__.get("_buffers") or {}
+    buffers = module.__dict__.get("_buffers")
+    if not buffers:
+        return {}
     return {key: buffer for key, buffer in buffers.items() if isinstance(buffer, Tensor)}
 
 

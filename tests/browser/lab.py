@@ -152,7 +152,7 @@ class Notebook:
             metadata={"kernelspec": {"name": "python3", "display_name": "Python 3"}},
         )
         nbformat.write(notebook, lab.folder / self.name)
-        page.context.on("close", lambda: lab.end(self.name))
+        page.context.on("close", lambda context: lab.end(self.name))
         page.goto(f"{lab.url}/{lab.place}/{self.name}?token={lab.token}")
         page.wait_for_function("window.jupyterapp?.shell.currentWidget?.sessionContext?.isReady")
 
