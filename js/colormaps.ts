@@ -36,22 +36,18 @@ export function resolveColormap(colormap: Colormap, view: View, scale: Scale): N
   return view === FILTERS || scale === "symmetric" ? "RdBu" : "viridis";
 }
 
-export function isDiverging(colormap: NamedColormap): boolean {
-  return FAMILIES[2][1].includes(colormap);
-}
+export const isDiverging = (colormap: NamedColormap): boolean => FAMILIES[2][1].includes(colormap);
 
 /** CSS colors for a gradient: a map's ends and what lies between. */
-export function colorStops(colormap: NamedColormap): string[] {
-  return upTo(25, (i) => `rgb(${channelsAt(colormap, i / 24).join(", ")})`);
-}
+export const colorStops = (colormap: NamedColormap): string[] =>
+  upTo(25, (i) => `rgb(${channelsAt(colormap, i / 24).join(", ")})`);
 
 /** 256 colors as they lie in the memory of an ImageData: red in the lowest byte. */
-export function colorTable(colormap: NamedColormap): Uint32Array {
-  return Uint32Array.from({ length: 256 }, (_, i) => {
+export const colorTable = (colormap: NamedColormap): Uint32Array =>
+  Uint32Array.from({ length: 256 }, (_, i) => {
     const [r, g, b] = channelsAt(colormap, i / 255);
     return pixel(r, g, b);
   });
-}
 
 /** A uniform cubic B-spline, as d3-scale-chromatic's; beyond an end lies the mirror image of the point before it. */
 function channelsAt(colormap: NamedColormap, t: number): number[] {
@@ -73,6 +69,5 @@ function channelsAt(colormap: NamedColormap, t: number): number[] {
   });
 }
 
-export function pixel(r: number, g: number, b: number): number {
-  return ((255 << 24) | (b << 16) | (g << 8) | r) >>> 0;
-}
+export const pixel = (r: number, g: number, b: number): number =>
+  ((255 << 24) | (b << 16) | (g << 8) | r) >>> 0;

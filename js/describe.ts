@@ -10,9 +10,7 @@ import { bestOf, currentLayer, exactAt, pointedAt, type State } from "./state.js
 import type { Layer, ReceptiveField } from "./wire.js";
 
 /** What one tile is called. */
-export function tileWord(view: View): string {
-  return view === FILTERS ? "filter" : "channel";
-}
+export const tileWord = (view: View): string => (view === FILTERS ? "filter" : "channel");
 
 /** `7×7 /2`: the kernel, and the stride where it is not 1. */
 export function kernelText({ kernelSize, stride, dilation, groups }: Layer): string {
@@ -23,9 +21,8 @@ export function kernelText({ kernelSize, stride, dilation, groups }: Layer): str
   return parts.join(" ");
 }
 
-export function channelsText({ inChannels, outChannels }: Layer): string {
-  return inChannels === null || outChannels === null ? "" : `${inChannels}→${outChannels}`;
-}
+export const channelsText = ({ inChannels, outChannels }: Layer): string =>
+  inChannels === null || outChannels === null ? "" : `${inChannels}→${outChannels}`;
 
 /** The size of a call's maps: the output's shape without batch and channels. */
 export function mapText({ outputShapes }: Layer, call = 0): string {
@@ -53,37 +50,33 @@ export function fieldText(layer: Layer, call: number): string {
 }
 
 /** Later calls may see more than the first. */
-export function fieldOf({ receptiveField, receptiveFields }: Layer, call: number): ReceptiveField | null {
-  return call < receptiveFields.length ? receptiveFields[call] : receptiveField;
-}
+export const fieldOf = ({ receptiveField, receptiveFields }: Layer, call: number): ReceptiveField | null =>
+  call < receptiveFields.length ? receptiveFields[call] : receptiveField;
 
 /** What the numbers of a layer are, and where: `float32 on cpu`. */
-export function storageText({ dtype, device }: Layer): string {
-  return joined([dtype, device === "" ? "" : `on ${device}`], " ");
-}
+export const storageText = ({ dtype, device }: Layer): string =>
+  joined([dtype, device === "" ? "" : `on ${device}`], " ");
 
 /** All that is known of a layer, in one line. */
-export function layerText(layer: Layer, call = 0): string {
-  return joined([
+export const layerText = (layer: Layer, call = 0): string =>
+  joined([
     typeText(layer),
     channelsText(layer),
     mapText(layer, call),
     fieldOf(layer, call) === null ? "" : fieldText(layer, call),
     ...costs(layer),
   ]);
-}
 
-export function typeText(layer: Layer): string {
-  return joined([layer.type, kernelText(layer)], " ");
-}
+export const typeText = (layer: Layer): string => joined([layer.type, kernelText(layer)], " ");
 
 /** What a layer weighs and what a run of it takes: the numbers with these words. */
-export function costs(
+export const costs = (
   { parameters, macs, ran }: Layer,
   [weighs, takes] = [" parameters", " multiply-adds"],
-): string[] {
-  return [parameters > 0 ? count(parameters) + weighs : "", macs === null || !ran ? "" : count(macs) + takes];
-}
+): string[] => [
+  parameters > 0 ? count(parameters) + weighs : "",
+  macs === null || !ran ? "" : count(macs) + takes,
+];
 
 /** Where a value is: `channel 12 · row 40 · column 7`. */
 export function placeText(
@@ -122,9 +115,8 @@ function colorText(numbers: readonly string[]): string {
 }
 
 /** How many values one code averages: `2×2`, or `1×2` for maps of one row. */
-export function blockText({ factor, shape }: Frame): string {
-  return times([Math.min(factor, shape.height), Math.min(factor, shape.width)]);
-}
+export const blockText = ({ factor, shape }: Frame): string =>
+  times([Math.min(factor, shape.height), Math.min(factor, shape.width)]);
 
 function numberText(frame: Frame, tile: number, plane: number, { row, column }: Cell): string {
   const value = dequantize(frame, tile, codeAt(frame, tile, plane, row, column));
@@ -139,9 +131,7 @@ function kernelPlace(layer: Layer | null, channel: number, own: number): string 
 }
 
 /** A size in pixels may be a fraction where the image was resized on the way. */
-function short(size: number): number {
-  return Number(size.toFixed(1));
-}
+const short = (size: number): number => Number(size.toFixed(1));
 
 /** What is said around a picture of the view: whose it is, and what its colors mean. */
 export function describeView(

@@ -1,7 +1,8 @@
 import { FILTERS, type FrameKey, keyOf } from "./frame.js";
 import { atEnd } from "./listen.js";
+import { pythonName } from "./readers.js";
 import { type Arrival, arrivalOf, type Source } from "./source.js";
-import { type Choice, pythonName, readTrait, readTraits, type Synced } from "./wire.js";
+import { type Choice, readTrait, readTraits, type Synced } from "./wire.js";
 
 /** What changes with the image of the batch, beside its maps; `overview` is base64 of the frame of mean maps. */
 interface Seen {
@@ -90,9 +91,7 @@ export function embeddedSource({ metadata, notes, thumbnails, images, state, fra
   };
 }
 
-function noKernel(): Promise<never> {
-  return Promise.reject(new Error("A report has no kernel to ask."));
-}
+const noKernel = (): Promise<never> => Promise.reject(new Error("A report has no kernel to ask."));
 
 function add<Listener>(listeners: Set<Listener>, listener: Listener, signal: AbortSignal): void {
   listeners.add(listener);

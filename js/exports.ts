@@ -168,9 +168,8 @@ async function viewPicture(
   return picture;
 }
 
-function pngOf(canvas: HTMLCanvasElement): Promise<Blob | null> {
-  return new Promise((resolve) => canvas.toBlob(resolve, "image/png"));
-}
+const pngOf = (canvas: HTMLCanvasElement): Promise<Blob | null> =>
+  new Promise((resolve) => canvas.toBlob(resolve, "image/png"));
 
 /** Whether the clipboard took it; a frame of another page may not use it, nor a page without https. */
 async function copyText(text: string): Promise<boolean> {
@@ -207,6 +206,4 @@ async function copyImage(blob: Blob): Promise<boolean> {
 }
 
 /** A layer's name may hold anything; a file's may not. */
-function nameOf({ layer, view }: Frame): string {
-  return `${layer.replace(/[^\w.-]+/g, "_").slice(0, 80)}-${view}`;
-}
+const nameOf = ({ layer, view }: Frame): string => `${layer.replace(/[^\w.-]+/g, "_").slice(0, 80)}-${view}`;

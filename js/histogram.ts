@@ -12,9 +12,8 @@ export interface Histogram {
 export const BINS = 51;
 
 /** The values of one tile over its bounds, as its codes hold them; what is not finite is in none of the bins. */
-export function tileHistogram(frame: Frame, tile: number): Histogram {
-  return histogram(frame, [tile], tileRange(frame, tile));
-}
+export const tileHistogram = (frame: Frame, tile: number): Histogram =>
+  histogram(frame, [tile], tileRange(frame, tile));
 
 /** The values of all tiles over the layer's range. */
 export function layerHistogram(frame: Frame): Histogram {

@@ -205,9 +205,8 @@ function tileGap(block: Size, { mosaic, strip, unit, planeGap }: GapOptions): Si
 }
 
 /** How many of `planes` go side by side for the most square block. */
-function squarest(planes: number, width: number, height: number): number {
-  return Math.min(planes, Math.max(1, Math.round(Math.sqrt((planes * height) / width))));
-}
+const squarest = (planes: number, width: number, height: number): number =>
+  Math.min(planes, Math.max(1, Math.round(Math.sqrt((planes * height) / width))));
 
 function bestColumns(count: number, block: Size, pitch: Size, viewport: Size, mosaic: boolean): number {
   let best = 1;
@@ -234,6 +233,4 @@ function grainOf(world: Size, width: number, height: number): Size {
   return { width: width * coarser, height: height * coarser };
 }
 
-function multiple(length: number, of: number): number {
-  return Math.ceil(length / of) * of;
-}
+const multiple = (length: number, of: number): number => Math.ceil(length / of) * of;

@@ -34,12 +34,10 @@ export function positions(order: Int32Array, tiles: number): Int32Array {
 }
 
 /** The channel of the tile at a position. */
-export function channelAt(
+export const channelAt = (
   { frame, order }: { readonly frame: Frame; readonly order: Int32Array },
   position: number,
-): number {
-  return frame.channels[order[position]];
-}
+): number => frame.channels[order[position]];
 
 /** Whether all values of a tile are zero, or at least one and the same. */
 export function isHidden(frame: Frame, tile: number, hide: Hide): boolean {
@@ -48,13 +46,8 @@ export function isHidden(frame: Frame, tile: number, hide: Hide): boolean {
   return isDead || (hide === "constant" && isConstant(frame, tile));
 }
 
-export function isConstant(frame: Frame, tile: number): boolean {
-  return (
-    frame.bounds[2 * tile] === frame.bounds[2 * tile + 1] &&
-    !isEmpty(frame, tile) &&
-    tileSize(frame.shape) > 1
-  );
-}
+export const isConstant = (frame: Frame, tile: number): boolean =>
+  frame.bounds[2 * tile] === frame.bounds[2 * tile + 1] && !isEmpty(frame, tile) && tileSize(frame.shape) > 1;
 
 function sortKeys(frame: Frame, sort: Sort, reference: number): Float64Array {
   const keys =
@@ -109,6 +102,4 @@ export function similarities(frame: Frame, reference: number): Float64Array {
 }
 
 // Not a difference, which is NaN for two infinities.
-function compare(a: number, b: number): number {
-  return a < b ? -1 : a > b ? 1 : 0;
-}
+const compare = (a: number, b: number): number => (a < b ? -1 : a > b ? 1 : 0);

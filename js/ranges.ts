@@ -48,9 +48,7 @@ export function ownRange(frame: Frame, tile: number, clip: number): Range {
   );
 }
 
-function about(most: number): Range {
-  return { lo: -most, hi: most };
-}
+const about = (most: number): Range => ({ lo: -most, hi: most });
 
 function fullRange(frame: Frame): Range {
   let lo = Number.POSITIVE_INFINITY;
@@ -114,14 +112,14 @@ function percentiles(counts: Float64Array, { lo, hi }: Range, symmetric: boolean
   return { lo: valueAt(low), hi: valueAt(high) };
 }
 
-export function tileRange(frame: Frame, tile: number): Range {
-  return { lo: frame.bounds[2 * tile], hi: frame.bounds[2 * tile + 1] };
-}
+export const tileRange = (frame: Frame, tile: number): Range => ({
+  lo: frame.bounds[2 * tile],
+  hi: frame.bounds[2 * tile + 1],
+});
 
 /** Whether no value of the tile is finite, so that its bounds mean nothing. */
-export function isEmpty(frame: Frame, tile: number): boolean {
-  return statistic(frame, tile, "nonfinite") >= tileSize(frame.shape);
-}
+export const isEmpty = (frame: Frame, tile: number): boolean =>
+  statistic(frame, tile, "nonfinite") >= tileSize(frame.shape);
 
 /** How many values of the layer are not finite. */
 export function nonfiniteCount(frame: Frame): number {

@@ -101,19 +101,15 @@ function lookOf(frame: Frame, arrangement: Arrangement, slice: Slice, state: Rea
   };
 }
 
-function same(a: Ranking, b: Ranking): boolean {
-  return (
-    a.sort === b.sort && a.reference === b.reference && a.hide === b.hide && `${a.pinned}` === `${b.pinned}`
-  );
-}
+const same = (a: Ranking, b: Ranking): boolean =>
+  a.sort === b.sort && a.reference === b.reference && a.hide === b.hide && `${a.pinned}` === `${b.pinned}`;
 
 /** The positions of the picked channels that are in the frame. */
-export function pickedPositions({ frame, positions }: Scene, channels: readonly number[]): number[] {
-  return channels.flatMap((channel) => {
+export const pickedPositions = ({ frame, positions }: Scene, channels: readonly number[]): number[] =>
+  channels.flatMap((channel) => {
     const tile = tileOf(frame, channel);
     return tile < 0 || positions[tile] < 0 ? [] : [positions[tile]];
   });
-}
 
 /** The transform with a part of the world moved into view, by no more than it takes. */
 export function revealing(state: Readonly<State>, part: Rect): Transform | null {
@@ -152,14 +148,11 @@ function arrangementOf(frame: Frame, slice: Slice, state: Readonly<State>): Arra
   return frame.view === FILTERS && sliced(frame.shape, slice).planes > 1 ? "mosaic" : "grid";
 }
 
-function isSamePlace({ frame, layout }: Scene, next: Frame, tiles: number): boolean {
-  return (
-    frame.layer === next.layer &&
-    frame.view === next.view &&
-    layout.tiles === tiles &&
-    `${Object.values(frame.shape)}` === `${Object.values(next.shape)}`
-  );
-}
+const isSamePlace = ({ frame, layout }: Scene, next: Frame, tiles: number): boolean =>
+  frame.layer === next.layer &&
+  frame.view === next.view &&
+  layout.tiles === tiles &&
+  `${Object.values(frame.shape)}` === `${Object.values(next.shape)}`;
 
 /** After a change of the viewport: the point in its center stays there. */
 function recenter(t: Transform, before: { width: number; height: number }, limits: Limits): Transform | null {

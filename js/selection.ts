@@ -1,9 +1,13 @@
 import type { Choice } from "./wire.js";
 
 /** Another layer: its first call, and no channel picked and all of it shown, since those are a layer's. */
-export function pickLayer(layer: string): Choice {
-  return { layer, call: 0, channels: [], pinned: [], place: null };
-}
+export const pickLayer = (layer: string): Choice => ({
+  layer,
+  call: 0,
+  channels: [],
+  pinned: [],
+  place: null,
+});
 
 /** The picked channels after a click on one: it alone, or none when it was; `extend` adds and removes it. */
 export function pick(channels: readonly number[], channel: number, extend: boolean): number[] {

@@ -1,15 +1,23 @@
 import type { AnyModel } from "@anywidget/types";
-import { FILTERS, type Frame, FrameError, type FrameKey, keyOf, parseFrame, parseValues } from "./frame.js";
+import {
+  FILTERS,
+  type Frame,
+  FrameError,
+  type FrameKey,
+  frameIn,
+  keyOf,
+  parseFrame,
+  parseValues,
+} from "./frame.js";
 import { atEnd } from "./listen.js";
+import { pythonName, readBytes } from "./readers.js";
 import {
   type Choice,
   type DetailRequest,
   FRAME,
   NOTHING,
-  pythonName,
   type Request,
   readAnswer,
-  readBytes,
   readSpent,
   readTrait,
   readTraits,
@@ -62,12 +70,8 @@ export interface Source {
 /** Reads frame bytes; what is wrong with them becomes a sentence, not an exception. */
 export function arrivalOf(bytes: Uint8Array, spent = NOTHING): Arrival {
   const arrived = performance.now();
-  try {
-    return { frame: parseFrame(bytes), arrived, spent };
-  } catch (error) {
-    if (error instanceof FrameError) return { failure: error.message, absent: false };
-    throw error;
-  }
+  const frame = frameIn(bytes);
+  return frame instanceof FrameError ? { failure: frame.message, absent: false } : { frame, arrived, spent };
 }
 
 /**
@@ -177,12 +181,11 @@ export function liveSource(model: AnyModel, live = true): Source {
   };
 }
 
-function isOf(
+const isOf = (
   key: FrameKey,
   arrival: Arrival | null,
-): arrival is Extract<Arrival, { readonly frame: Frame }> {
-  return arrival !== null && "frame" in arrival && keyOf(arrival.frame) === keyOf(key);
-}
+): arrival is Extract<Arrival, { readonly frame: Frame }> =>
+  arrival !== null && "frame" in arrival && keyOf(arrival.frame) === keyOf(key);
 
 /** Why a saved view cannot show what was picked. */
 function whyNot(arrival: Arrival | null): string {

@@ -123,21 +123,23 @@ export function viewerStore(synced: Synced): ViewerStore {
   });
 }
 
-export function currentLayer({ metadata, layer }: Readonly<State>): Layer | null {
-  return metadata.layers.find(({ name }) => name === layer) ?? null;
-}
+export const currentLayer = ({ metadata, layer }: Readonly<State>): Layer | null =>
+  metadata.layers.find(({ name }) => name === layer) ?? null;
 
 /** The frame that the shared state asks for. */
-export function wanted({ generation, layer, view, call, batchIndex }: Readonly<Synced>): FrameKey {
-  return { generation, layer, view, call, image: batchIndex };
-}
+export const wanted = ({ generation, layer, view, call, batchIndex }: Readonly<Synced>): FrameKey => ({
+  generation,
+  layer,
+  view,
+  call,
+  image: batchIndex,
+});
 
 /** The parts of the state that it depends on. */
 export const WANTED = ["metadata", "generation", "layer", "view", "call", "batchIndex"] as const;
 
-export function isWanted(frame: Frame | null, state: Readonly<State>): frame is Frame {
-  return frame !== null && keyOf(frame) === keyOf(wanted(state));
-}
+export const isWanted = (frame: Frame | null, state: Readonly<State>): frame is Frame =>
+  frame !== null && keyOf(frame) === keyOf(wanted(state));
 
 /** The scene, when it is of what is wanted: of another one nothing is read. */
 export function readable(state: Readonly<State>): Scene | null {
@@ -146,18 +148,15 @@ export function readable(state: Readonly<State>): Scene | null {
 }
 
 /** The best that is known of a tile of the current frame: its detail, or the frame itself. */
-export function bestOf(
+export const bestOf = (
   { details }: Readonly<State>,
   frame: Frame,
   tile: number,
-): { frame: Frame; tile: number } {
-  return details.get(frame.channels[tile]) ?? { frame, tile };
-}
+): { frame: Frame; tile: number } => details.get(frame.channels[tile]) ?? { frame, tile };
 
 /** The transform in use. */
-export function currentTransform({ transform, scene }: Readonly<State>): Transform | null {
-  return transform ?? scene?.limits.fit ?? null;
-}
+export const currentTransform = ({ transform, scene }: Readonly<State>): Transform | null =>
+  transform ?? scene?.limits.fit ?? null;
 
 /** Filters of the first convolution, over the three channels of an image, are pictures in color. */
 export function areColorFilters(frame: Frame, { metadata }: Readonly<State>): boolean {
@@ -176,9 +175,8 @@ export function sliceOf(frame: Frame, { metadata, slice }: Readonly<State>): Sli
 }
 
 /** Whether the source has the feature maps of the current layer for an image, or for one of its calls. */
-export function isHeld(source: Source, state: Readonly<State>, image: number, call = state.call): boolean {
-  return source.holds({ ...wanted(state), view: FEATURE_MAPS, image, call });
-}
+export const isHeld = (source: Source, state: Readonly<State>, image: number, call = state.call): boolean =>
+  source.holds({ ...wanted(state), view: FEATURE_MAPS, image, call });
 
 /** How many tiles of the frame are not shown, because they are of one value or others are compared. */
 export function hiddenCount(frame: Frame, { scene, hide, viewport }: Readonly<State>): number {

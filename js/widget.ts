@@ -8,9 +8,7 @@ import { mountViewer } from "./viewer.js";
 function initialize(_: InitializeProps): void {}
 
 /** ipywidgets marks so the views of models without a kernel; other hosts mark none, and have one. */
-function isConnected(el: HTMLElement): boolean {
-  return el.closest(".jupyter-widgets-disconnected") === null;
-}
+const isConnected = (el: HTMLElement): boolean => el.closest(".jupyter-widgets-disconnected") === null;
 
 function render({ model, el, signal }: RenderProps): () => void {
   // Hosts with an older anywidget give no signal, only the call of what is returned.

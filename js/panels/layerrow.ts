@@ -5,9 +5,10 @@ import { channelsText, costs, layerText, mapText, typeText } from "../describe.j
 import { element } from "../dom.js";
 import { count, joined } from "../format.js";
 import type { Frame } from "../frame.js";
+import { pictureUrl } from "../readers.js";
 import { marksIn } from "../search.js";
 import { holds, type Row } from "../tree.js";
-import { type Layer, pictureUrl } from "../wire.js";
+import type { Layer } from "../wire.js";
 import { badgeElements } from "./badge.js";
 
 /** CSS pixels; the style sheet has the same. */
@@ -63,14 +64,8 @@ export function rowElement({ rows, index, layer, badges, words }: RowContent): H
   return node;
 }
 
-function groupText(row: Row, words: readonly string[]): HTMLElement {
-  return element(
-    "span.lines",
-    {},
-    nameElement(row, words),
-    element("span.count", {}, `${row.layers} layers`),
-  );
-}
+const groupText = (row: Row, words: readonly string[]): HTMLElement =>
+  element("span.lines", {}, nameElement(row, words), element("span.count", {}, `${row.layers} layers`));
 
 function layerLines(row: Row, layer: Layer, badges: readonly Badge[], words: readonly string[]): HTMLElement {
   const facts = [typeText(layer), channelsText(layer), layer.ran ? mapText(layer) : ""];

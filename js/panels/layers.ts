@@ -263,6 +263,5 @@ const KINDS: Record<string, (layer: Layer, badges: number) => boolean> = {
   "With notes": (_, badges) => badges > 0,
 };
 
-function tilesOf(store: ViewerStore): Map<number, number> {
-  return new Map([...(store.state.overview?.channels ?? [])].map((layer, tile) => [layer, tile]));
-}
+const tilesOf = (store: ViewerStore): Map<number, number> =>
+  new Map([...(store.state.overview?.channels ?? [])].map((layer, tile) => [layer, tile]));

@@ -74,9 +74,7 @@ export function legendPanel(store: ViewerStore, signal: AbortSignal): HTMLElemen
 }
 
 /** About what share of the bar's length a text takes below it, with a gap. */
-function roomOf({ textContent }: HTMLElement): number {
-  return 0.06 + 0.026 * (textContent ?? "").length;
-}
+const roomOf = ({ textContent }: HTMLElement): number => 0.06 + 0.026 * (textContent ?? "").length;
 
 function rangeOf(state: Readonly<State>, { frame, order }: Scene, position: number): Range {
   const best = bestOf(state, frame, order[position]);
@@ -84,9 +82,7 @@ function rangeOf(state: Readonly<State>, { frame, order }: Scene, position: numb
 }
 
 /** Where zero is when each tile has its own range: known only for filters, whose ranges are symmetric. */
-function zeroShare({ frame }: Scene): number {
-  return frame.view === FILTERS ? 0.5 : Number.NaN;
-}
+const zeroShare = ({ frame }: Scene): number => (frame.view === FILTERS ? 0.5 : Number.NaN);
 
 function captionOf(scene: Scene, isShared: boolean, position: number | undefined): string {
   const word = tileWord(scene.frame.view);

@@ -24,9 +24,7 @@ export function menu<Value extends string>(
   return { field, select };
 }
 
-export function options<Value extends string>(
+export const options = <Value extends string>(
   values: readonly Value[],
   names: Partial<Record<Value, string>>,
-): HTMLOptionElement[] {
-  return values.map((value) => element("option", { value }, names[value] ?? value));
-}
+): HTMLOptionElement[] => values.map((value) => element("option", { value }, names[value] ?? value));

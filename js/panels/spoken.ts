@@ -14,9 +14,8 @@ export function spokenPanel(store: ViewerStore, signal: AbortSignal): HTMLElemen
   return region;
 }
 
-function layerSpoken({ frame, layer }: Readonly<State>): string {
-  return frame ? `${layer}: ${frame.tiles} ${tileWord(frame.view)}s` : "";
-}
+const layerSpoken = ({ frame, layer }: Readonly<State>): string =>
+  frame ? `${layer}: ${frame.tiles} ${tileWord(frame.view)}s` : "";
 
 function pickedSpoken({ channels, view, pinned }: Readonly<State>): string {
   if (channels.length === 0) return "";

@@ -17,14 +17,12 @@ export interface Stepper {
 /** @param noun what is counted, in one word. */
 export function createStepper(noun: string, choose: (index: number) => void, signal: AbortSignal): Stepper {
   const select = element("select.choice", { "aria-label": `Which ${noun}` });
+  const step = (label: string, title: string, by: number) =>
+    button("step", label, () => choose(neighbor(by)), signal, title);
   const back = step("‹", `Previous ${noun}`, -1);
   const on = step("›", `Next ${noun}`, 1);
   const group = element("div.stepper", { role: "group", "aria-label": noun, hidden: true }, back, select, on);
   let listed = "";
-
-  function step(label: string, title: string, by: number): HTMLButtonElement {
-    return button("step", label, () => choose(neighbor(by)), signal, title);
-  }
 
   /** The next one in a direction that can be chosen; the chosen one where there is none. */
   function neighbor(by: number): number {
