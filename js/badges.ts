@@ -37,7 +37,7 @@ const KINDS: Record<string, readonly [tone: Tone, text?: string]> = {
 const ORDER = Object.keys(KINDS);
 
 /** One badge for each kind of note, what matters most first. */
-export function badgesOf(notes: readonly Note[], layer: Layer | null): Badge[] {
+export function badgesOf(notes: readonly Note[] | undefined, layer: Layer | null): Badge[] {
   const kinds = new Map<string, string[]>();
   for (const { kind, text } of ranked(notes)) kinds.set(kind, [...(kinds.get(kind) ?? []), text]);
   return [...kinds].map(([kind, texts]) => {
@@ -46,7 +46,7 @@ export function badgesOf(notes: readonly Note[], layer: Layer | null): Badge[] {
 }
 
 /** The notes, what matters most first. */
-export const ranked = (notes: readonly Note[]): Note[] =>
+export const ranked = (notes: readonly Note[] = []): Note[] =>
   [...notes].sort((a, b) => rank(a.kind) - rank(b.kind));
 
 export const toneOf = (kind: string): Tone => known(kind)?.[0] ?? "plain";

@@ -7,22 +7,23 @@ type Child = Node | string;
 type Attributes = Record<string, string | number | boolean | undefined>;
 
 /**
- * An element with attributes and children; strings become text and never markup.
+ * An element with what it has: attributes and children; strings become text and never markup.
  *
  * @param what its tag and its classes: "span.name" has the class `cnnvis-name`, as all of ours begin so.
  */
 export function element<Tag extends keyof HTMLElementTagNameMap>(
   what: Tag | `${Tag}.${string}`,
-  attributes: Attributes = {},
-  ...children: Child[]
+  ...parts: (Attributes | Child)[]
 ): HTMLElementTagNameMap[Tag] {
   const [tag, ...classes] = what.split(".");
   const node = document.createElement(tag as Tag);
   // Or it would send the form that a page may have around it.
   if (node instanceof HTMLButtonElement) node.type = "button";
   for (const name of classes) node.classList.add(`cnnvis-${name}`);
-  setAttributes(node, attributes);
-  node.append(...children);
+  for (const part of parts) {
+    if (typeof part === "string" || part instanceof Node) node.append(part);
+    else setAttributes(node, part);
+  }
   return node;
 }
 

@@ -198,7 +198,7 @@ function impossible(state: Readonly<State>): State["status"] | null {
   const layer = currentLayer(state);
   if (layer === null) return { kind: "empty", text: `There is no layer “${state.layer}”.` };
   if (view === FEATURE_MAPS && !layer.ran) {
-    const why = ranked(notes.get(layer.name) ?? []).find(({ kind }) => WHY_NOT.has(kind));
+    const why = ranked(notes.get(layer.name)).find(({ kind }) => WHY_NOT.has(kind));
     return {
       kind: "empty",
       text: `${why?.text ?? "It did not run for this input."} There are no feature maps.`,

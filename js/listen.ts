@@ -1,11 +1,14 @@
-/** Calls `run` for each event of a kind at a node, until the signal aborts. */
+/**
+ * Calls `run` for each event of one kind or several at a node, until the signal aborts. It may keep the browser from
+ * what the event would do.
+ */
 export function listen<Kind extends keyof HTMLElementEventMap>(
   node: HTMLElement,
-  kind: Kind,
+  kinds: Kind | readonly Kind[],
   run: (event: HTMLElementEventMap[Kind]) => unknown,
   signal: AbortSignal,
 ): void {
-  node.addEventListener(kind, run, { signal });
+  for (const kind of [kinds].flat() as Kind[]) node.addEventListener(kind, run, { signal, passive: false });
 }
 
 /** Keeps what is typed at a node, such as the arrows that move a slider, from the notebook's shortcuts. */

@@ -49,7 +49,7 @@ export function followLongPress(
 
   listen(canvas, "pointerdown", down, signal);
   listen(canvas, "pointermove", move, signal);
-  for (const kind of ["pointerup", "pointercancel"] as const) listen(canvas, kind, end, signal);
+  listen(canvas, ["pointerup", "pointercancel"], end, signal);
   // A rest of a finger asks for a menu, which would cover what it points at.
   listen(canvas, "contextmenu", (event) => first !== null && event.preventDefault(), signal);
   atEnd(signal, end);

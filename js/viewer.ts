@@ -83,7 +83,6 @@ export function mountViewer({ root, store, source, signal, fill = false }: Viewe
 
   const app = element(
     "div.app",
-    {},
     bannerPanel(store, signal),
     layersPanel(store, source, signal),
     inspectorPanel(store, source, signal),
@@ -93,7 +92,6 @@ export function mountViewer({ root, store, source, signal, fill = false }: Viewe
       toolbarPanel(store, source, actions, signal),
       element(
         "div.stage",
-        {},
         canvas,
         element("div.progress", { "aria-hidden": true }),
         progressPanel(store, signal),
@@ -106,7 +104,7 @@ export function mountViewer({ root, store, source, signal, fill = false }: Viewe
         tablePanel(store, source, signal),
         textPanel(store, signal),
       ),
-      element("footer.foot", {}, readoutPanel(store, signal), legendPanel(store, signal)),
+      element("footer.foot", readoutPanel(store, signal), legendPanel(store, signal)),
     ),
   );
   root.replaceChildren(app, ...(fill ? [] : [sizerPanel(store, source, signal)]), spokenPanel(store, signal));

@@ -1,4 +1,5 @@
 import { pointOn, take } from "./dom.js";
+import { listen } from "./listen.js";
 import type { Motion } from "./motion.js";
 import { currentTransform, type ViewerStore } from "./state.js";
 import { hold, invert, type Point, scaleWithin } from "./transform.js";
@@ -38,7 +39,7 @@ export function followWheel(
     motion.show(hold(k, anchor, world));
   }
 
-  canvas.addEventListener("wheel", turn, { signal, passive: false });
+  listen(canvas, "wheel", turn, signal);
 }
 
 /** How many times an event doubles the scale; wheels count in pixels, lines or pages. */

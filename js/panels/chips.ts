@@ -26,7 +26,7 @@ export function chips(onPick: (text: string) => void, signal: AbortSignal) {
           "aria-pressed": text === picked,
         },
         text,
-        element("span.chip-count", {}, ` ${count}`),
+        element("span.chip-count", ` ${count}`),
       );
     });
     root.replaceChildren(...buttons);

@@ -39,7 +39,7 @@ export function displayPanel(store: ViewerStore, source: Source, signal: AbortSi
     signal,
   );
   const overlay = element("input.slider", { type: "range", min: 0, max: 100, step: 1 });
-  const image = element("label.field", {}, element("span", {}, "Image below"), overlay);
+  const image = element("label.field", element("span", "Image below"), overlay);
   const {
     element: holder,
     button,
@@ -50,9 +50,9 @@ export function displayPanel(store: ViewerStore, source: Source, signal: AbortSi
     element(
       "div.field",
       { role: "group", "aria-label": "Limits" },
-      element("span", {}, "Limits"),
+      element("span", "Limits"),
       low,
-      element("span", {}, "to"),
+      element("span", "to"),
       high,
     ),
     rule,

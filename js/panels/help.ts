@@ -12,14 +12,10 @@ export function helpPanel(
   const columns = chapters.map(({ title, bindings }) =>
     element(
       "section",
-      {},
-      element("h3", {}, title),
+      element("h3", title),
       element(
         "dl",
-        {},
-        ...bindings.map(([keys, what]) =>
-          element("div", {}, element("dt", {}, keys), element("dd", {}, what)),
-        ),
+        ...bindings.map(([keys, what]) => element("div", element("dt", keys), element("dd", what))),
       ),
     ),
   );
@@ -27,7 +23,7 @@ export function helpPanel(
     store,
     { sheet: "help", title: "Keys" },
     signal,
-    element("div.keys", {}, ...columns),
-    element("p.note", {}, "Keys go to the picture while it has the focus: click it, or Tab to it."),
+    element("div.keys", ...columns),
+    element("p.note", "Keys go to the picture while it has the focus: click it, or Tab to it."),
   );
 }

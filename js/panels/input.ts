@@ -15,14 +15,14 @@ export function inputPanel(store: ViewerStore, source: Source, signal: AbortSign
   const { element: panel, title, summary, body } = fold("Input");
   const image = element("img.picture", { alt: "What the model saw" });
   const box = element("i.seen", { hidden: true });
-  const picture = element("div.image", {}, image, box);
+  const picture = element("div.image", image, box);
   const seen = element("p.note.where");
   const shape = element("span.shape");
   summary.append(shape);
   const preprocessing = element("p.note");
   const predictions = element("ol.predictions", { "aria-label": "Predictions" });
   const remarks = element("ul.notes");
-  const answer = element("div.input", {}, picture, seen, predictions);
+  const answer = element("div.input", picture, seen, predictions);
   body.append(thumbnailsPanel(store, source, signal), answer, preprocessing, remarks);
 
   function show(): void {
@@ -41,14 +41,14 @@ export function inputPanel(store: ViewerStore, source: Source, signal: AbortSign
       ...said.predictions.slice(0, 5).map(({ label, probability }) => {
         const bar = element("i");
         bar.style.width = `${Math.min(1, Math.max(0, probability)) * 100}%`;
-        const text = element("span.label", {}, label);
+        const text = element("span.label", label);
         text.title = label;
-        return element("li", {}, text, element("span.odds", {}, percent(probability)), bar);
+        return element("li", text, element("span.odds", percent(probability)), bar);
       }),
     );
     answer.hidden = picture.hidden && predictions.hidden;
     // The sentence on the preprocessing stands above them.
-    const more = ranked(notes.get(null) ?? []).filter(({ text }) => text !== said.preprocessing);
+    const more = ranked(notes.get(null)).filter(({ text }) => text !== said.preprocessing);
     remarks.replaceChildren(...more.map((note) => noteItem(note, null)));
     remarks.hidden = more.length === 0;
     panel.hidden = url === "" && metadata.input.shape.length === 0 && more.length === 0;

@@ -65,18 +65,17 @@ export function rowElement({ rows, index, layer, badges, words }: RowContent): H
 }
 
 const groupText = (row: Row, words: readonly string[]): HTMLElement =>
-  element("span.lines", {}, nameElement(row, words), element("span.count", {}, `${row.layers} layers`));
+  element("span.lines", nameElement(row, words), element("span.count", `${row.layers} layers`));
 
 function layerLines(row: Row, layer: Layer, badges: readonly Badge[], words: readonly string[]): HTMLElement {
   const facts = [typeText(layer), channelsText(layer), layer.ran ? mapText(layer) : ""];
   const top = element(
     "span.line",
-    {},
     nameElement(row, words),
-    element("span.costs", {}, joined(costs(layer, ["", " mac"]))),
+    element("span.costs", joined(costs(layer, ["", " mac"]))),
   );
-  if (badges.length > 0) top.append(element("span.badges", {}, ...badgeElements(badges, ROOM)));
-  return element("span.lines", {}, top, element("span.facts", {}, joined(facts)));
+  if (badges.length > 0) top.append(element("span.badges", ...badgeElements(badges, ROOM)));
+  return element("span.lines", top, element("span.facts", joined(facts)));
 }
 
 function nameElement({ label }: Row, words: readonly string[]): HTMLElement {
@@ -84,10 +83,9 @@ function nameElement({ label }: Row, words: readonly string[]): HTMLElement {
   const cut = text.lastIndexOf(".") + 1;
   return element(
     "span.name",
-    {},
     // The path gives way before the last part does.
-    element("span.path", {}, ...marked(text, words, 0, cut)),
-    element("span.leaf", {}, ...marked(text, words, cut, text.length)),
+    element("span.path", ...marked(text, words, 0, cut)),
+    element("span.leaf", ...marked(text, words, cut, text.length)),
   );
 }
 
@@ -98,7 +96,7 @@ function marked(text: string, words: readonly string[], from: number, to: number
   for (const [start, stop] of marksIn(text, words)) {
     const [first, last] = [Math.max(start, at), Math.min(stop, to)];
     if (first >= last) continue;
-    parts.push(text.slice(at, first), element("mark", {}, text.slice(first, last)));
+    parts.push(text.slice(at, first), element("mark", text.slice(first, last)));
     at = last;
   }
   parts.push(text.slice(at, to));

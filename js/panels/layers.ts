@@ -93,7 +93,7 @@ export function layersPanel(store: ViewerStore, source: Source, signal: AbortSig
     const first = layers.length === 0;
     const { metadata, notes } = store.state;
     layers = metadata.layers;
-    badges = layers.map((layer) => badgesOf(notes.get(layer.name) ?? [], layer));
+    badges = layers.map((layer) => badgesOf(notes.get(layer.name), layer));
     texts = layers.map((layer, index) => findable(layer, badges[index]));
     showKinds();
     if (!kinds.has(picked)) picked = ALL;
@@ -193,16 +193,15 @@ export function layersPanel(store: ViewerStore, source: Source, signal: AbortSig
     signal,
   );
   // The pointer is on it, or the keys have come to it.
-  for (const event of ["pointerover", "focusin"] as const)
-    listen(
-      list.box,
-      event,
-      ({ target }) => {
-        const index = list.of(target);
-        store.set({ ahead: index < 0 ? "" : (layers[layerOf(index)]?.name ?? "") });
-      },
-      signal,
-    );
+  listen(
+    list.box,
+    ["pointerover", "focusin"],
+    ({ target }) => {
+      const index = list.of(target);
+      store.set({ ahead: index < 0 ? "" : (layers[layerOf(index)]?.name ?? "") });
+    },
+    signal,
+  );
   listen(list.box, "pointerleave", () => store.set({ ahead: "" }), signal);
   listen(
     filter,
@@ -248,7 +247,7 @@ export function layersPanel(store: ViewerStore, source: Source, signal: AbortSig
   return element(
     "section.layers",
     { "aria-label": "Layers" },
-    element("header.find", {}, filter, total),
+    element("header.find", filter, total),
     kinds.root,
     list.box,
     none,

@@ -15,7 +15,7 @@ export function legendPanel(store: ViewerStore, signal: AbortSignal): HTMLElemen
   bar.append(tick);
   const lo = element("span");
   const hi = element("span");
-  const zero = element("span.zero", {}, "0");
+  const zero = element("span.zero", "0");
   const caption = element("span.caption");
   const clipped = element("span.clipped");
   const odd = element("span");
@@ -27,10 +27,9 @@ export function legendPanel(store: ViewerStore, signal: AbortSignal): HTMLElemen
   );
   const legend = element(
     "div.legend",
-    {},
-    element("div.over", {}, caption, clipped, nonfinite),
+    element("div.over", caption, clipped, nonfinite),
     bar,
-    element("div.ends", {}, lo, zero, hi),
+    element("div.ends", lo, zero, hi),
   );
   let gradient = "";
   let counted: Frame | null = null;

@@ -20,7 +20,7 @@ export function menu<Value extends string>(
   listen(select, "change", () => choose(select.value as Value), signal);
   // Letters jump within a menu; they are not the notebook's shortcuts.
   keepKeys(select, signal);
-  const field = element("label.field.how", {}, element("span", {}, label), select);
+  const field = element("label.field.how", element("span", label), select);
   return { field, select };
 }
 

@@ -44,7 +44,7 @@ export function numbersPanel(store: ViewerStore, signal: AbortSignal): HTMLDetai
     const rows = !frame ? [] : isTile ? tileNumbers(frame, tile) : layerNumbers(frame);
     const known = rows.filter(([, value]) => value !== "");
     table.replaceChildren(
-      ...known.map(([name, value]) => element("div", {}, element("dt", {}, name), element("dd", {}, value))),
+      ...known.map(([name, value]) => element("div", element("dt", name), element("dd", value))),
     );
     clearTimeout(waiting);
     setAttributes(chart.element, { hidden: !frame });

@@ -27,7 +27,7 @@ export function createPopover(
     { role: "dialog", "aria-label": name, hidden: true },
     ...content,
   );
-  const holder = element("div.holder", {}, button, panel);
+  const holder = element("div.holder", button, panel);
 
   function open(isOpen: boolean): void {
     panel.hidden = !isOpen;

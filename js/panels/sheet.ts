@@ -22,7 +22,7 @@ export function sheetPanel(
       tabindex: -1,
       hidden: true,
     },
-    element("header", {}, element("h2", {}, title), close),
+    element("header", element("h2", title), close),
     element("div.sheet-body", { tabindex: 0 }, ...content),
   );
 

@@ -49,7 +49,7 @@ export function sizerPanel(store: ViewerStore, source: Source, signal: AbortSign
     ({ clientY }) => from !== null && store.set({ height: within(from.height + clientY - from.y) }),
     signal,
   );
-  for (const kind of ["pointerup", "pointercancel"] as const) listen(sizer, kind, end, signal);
+  listen(sizer, ["pointerup", "pointercancel"], end, signal);
   listen(
     sizer,
     "keydown",

@@ -25,8 +25,8 @@ export function tablePanel(store: ViewerStore, source: Source, signal: AbortSign
     store,
     { sheet: "table", title: "Values" },
     signal,
-    element("div.blocks", {}, planes.element, rows.element, columns.element),
-    element("table.table", {}, caption, head, body),
+    element("div.blocks", planes.element, rows.element, columns.element),
+    element("table.table", caption, head, body),
   );
   let at: { frame: Frame; tile: number; plane: number; top: number; left: number } | null = null;
   let asked = 0;
@@ -92,15 +92,14 @@ export function tablePanel(store: ViewerStore, source: Source, signal: AbortSign
     const cell = (value: number) =>
       error > 0 ? withError(value, error).split(" ")[0] : exactly(value, dtype);
     head.replaceChildren(
-      element("tr", {}, element("td"), ...across.map((i) => element("th", { scope: "col" }, String(i)))),
+      element("tr", element("td"), ...across.map((i) => element("th", { scope: "col" }, String(i)))),
     );
     body.replaceChildren(
       ...Array.from({ length: rows[1] - rows[0] }, (_, i) =>
         element(
           "tr",
-          {},
           element("th", { scope: "row" }, String(rows[0] + i)),
-          ...across.map((_, j) => element("td", {}, cell(values[i * across.length + j]))),
+          ...across.map((_, j) => element("td", cell(values[i * across.length + j]))),
         ),
       ),
     );

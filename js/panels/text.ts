@@ -15,11 +15,7 @@ export function textPanel(store: ViewerStore, signal: AbortSignal): HTMLElement 
     store,
     { sheet: "text", title: "Copy by hand" },
     signal,
-    element(
-      "p",
-      {},
-      "This page may not use the clipboard. The text is selected: copy it with Ctrl or ⌘ and C.",
-    ),
+    element("p", "This page may not use the clipboard. The text is selected: copy it with Ctrl or ⌘ and C."),
     text,
     save,
   );

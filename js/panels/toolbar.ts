@@ -82,7 +82,7 @@ export function toolbarPanel(
     const layer = currentLayer(store.state);
     setText(name, wanted);
     name.title = wanted;
-    badges.replaceChildren(...badgeElements(badgesOf(notes.get(wanted) ?? [], layer), ROOM));
+    badges.replaceChildren(...badgeElements(badgesOf(notes.get(wanted), layer), ROOM));
     showFacts();
   }
 
@@ -158,8 +158,7 @@ export function toolbarPanel(
 
   return element(
     "header.head",
-    {},
-    element("div.headline", {}, name, badges, facts),
+    element("div.headline", name, badges, facts),
     toolsPanel(store, actions, signal),
     element(
       "div.bar",
@@ -176,7 +175,7 @@ export function toolbarPanel(
       scale.field,
       sort.field,
       displayPanel(store, source, signal),
-      element("div.status", {}, averaged, amount),
+      element("div.status", averaged, amount),
     ),
   );
 }

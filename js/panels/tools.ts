@@ -46,17 +46,16 @@ export function toolsPanel(store: ViewerStore, actions: Actions, signal: AbortSi
   const leave = createPopover(
     { text: "Save", name: "Copy and save", kind: ".menu" },
     signal,
-    element("small", {}, "The picked tile"),
+    element("small", "The picked tile"),
     item("Copy values for a spreadsheet", () => actions.copyValues("tsv")),
     item("Copy values for numpy", () => actions.copyValues("numpy")),
     item("Copy picture", actions.copyPicture),
-    element("small", {}, "All that is seen, as PNG"),
+    element("small", "All that is seen, as PNG"),
     ...[1, 2, 3, 4].map((ratio) => item(`Save at ${ratio}x`, () => actions.savePicture(ratio))),
   );
 
   return element(
     "div.toolsets",
-    {},
     group("History", back, forward),
     group(
       "Zoom",
