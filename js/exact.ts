@@ -1,6 +1,6 @@
 import { keyIn, keyOf } from "./frame.js";
 import { inTime } from "./intime.js";
-import { atEnd } from "./listen.js";
+import { createTimer } from "./listen.js";
 import type { Source } from "./source.js";
 import { type Exact, exactWanted, type ViewerStore } from "./state.js";
 import type { ValuesRequest } from "./wire.js";
@@ -32,13 +32,10 @@ export function windowAround(
  */
 export function followExact(store: ViewerStore, source: Source, signal: AbortSignal): void {
   if (!source.live) return;
-  let resting: ReturnType<typeof setTimeout> | undefined;
+  const rest = createTimer(signal);
   let isAsking = false;
 
-  function start(): void {
-    clearTimeout(resting);
-    if (exactWanted(store.state) !== null) resting = setTimeout(ask, REST);
-  }
+  const start = () => rest(exactWanted(store.state) ? ask : undefined, REST);
 
   async function ask(): Promise<void> {
     const wanted = exactWanted(store.state);
@@ -81,5 +78,4 @@ export function followExact(store: ViewerStore, source: Source, signal: AbortSig
   }
 
   store.on(["hover", "frame"], start, signal);
-  atEnd(signal, () => clearTimeout(resting));
 }

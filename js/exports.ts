@@ -5,7 +5,7 @@ import { FONT } from "./font.js";
 import type { Frame } from "./frame.js";
 import type { Actions } from "./keys.js";
 import { arrange } from "./layout.js";
-import { Painter, paletteOf } from "./painter.js";
+import { createPainter, paletteOf } from "./painter.js";
 import { planeOf } from "./slice.js";
 import type { Source } from "./source.js";
 import { chosenTile, currentLayer, isWanted, pointedAt, type State, type ViewerStore } from "./state.js";
@@ -121,7 +121,7 @@ function tilePicture(state: Readonly<State>, frame: Frame, tile: number): HTMLCa
   const canvas = element("canvas", size);
   const context = canvas.getContext("2d");
   if (context === null) return null;
-  new Painter(() => {}).drawTiles(context, alone, { ...size, ratio: 1 });
+  createPainter(() => {}).drawTiles(context, alone, { ...size, ratio: 1 });
   return canvas;
 }
 
@@ -146,7 +146,7 @@ async function viewPicture(
   if (draw !== null) {
     // A pointer that happens to be somewhere is no part of the picture.
     const still = state.inCells ? state : { ...state, hover: null };
-    const painter = new Painter(() => {});
+    const painter = createPainter(() => {});
     await painter.loaded(still);
     painter.draw(draw, still, { ...size, ratio }, palette);
     context.drawImage(inner, 0, Math.round(MARGIN.above * ratio));

@@ -1,5 +1,5 @@
 import { keyOf } from "./frame.js";
-import { atEnd } from "./listen.js";
+import { createTimer } from "./listen.js";
 import { isSamePlace, placeOf } from "./place.js";
 import type { Source } from "./source.js";
 import { type ViewerStore, wanted } from "./state.js";
@@ -18,7 +18,7 @@ export type Go = (by: number) => void;
 export function followHistory(store: ViewerStore, source: Source, signal: AbortSignal): Go {
   const [id] = crypto.getRandomValues(new Uint32Array(1));
   const me = id.toString(36);
-  let resting: ReturnType<typeof setTimeout> | undefined;
+  const rest = createTimer(signal);
 
   function record(): void {
     const { trail, channels, pinned } = store.state;
@@ -37,8 +37,7 @@ export function followHistory(store: ViewerStore, source: Source, signal: AbortS
   }
 
   function share(): void {
-    clearTimeout(resting);
-    resting = setTimeout(() => {
+    rest(() => {
       const { place: shared, arriving, transform } = store.state;
       const place = placeOf(store.state, me);
       if (!place || arriving !== null) return;
@@ -61,7 +60,6 @@ export function followHistory(store: ViewerStore, source: Source, signal: AbortS
   store.on(["channels", "pinned", "transform"], note, signal);
   store.on(["transform", "scene"], share, signal);
   store.on(["place"], arrive, signal);
-  atEnd(signal, () => clearTimeout(resting));
   record();
 
   return (by) => {

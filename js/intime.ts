@@ -1,3 +1,5 @@
+import { createController } from "./listen.js";
+
 /**
  * What `ask` resolves to, unless it takes too long or the signal aborts: then it is told so by its own.
  *
@@ -8,10 +10,9 @@ export async function inTime<Value>(
   patience: number | null,
   ask: (signal: AbortSignal) => Promise<Value>,
 ): Promise<Value> {
-  const waiting = new AbortController();
+  const waiting = createController(signal);
   const end = () => waiting.abort(new Error("no answer"));
   const timer = patience === null ? undefined : setTimeout(end, patience);
-  signal.addEventListener("abort", end, { signal: waiting.signal });
   try {
     return await ask(waiting.signal);
   } finally {

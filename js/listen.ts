@@ -20,3 +20,21 @@ export function keepKeys(node: HTMLElement, signal: AbortSignal): void {
 export function atEnd(signal: AbortSignal, run: () => unknown): void {
   signal.addEventListener("abort", run, { once: true });
 }
+
+/** A timer that ends with the signal: each call stops what it waits for, and starts it anew for what is to run. */
+export function createTimer(signal: AbortSignal): (run?: () => void, milliseconds?: number) => void {
+  let waiting: ReturnType<typeof setTimeout> | undefined;
+  const start = (run?: () => void, milliseconds?: number) => {
+    clearTimeout(waiting);
+    if (run) waiting = setTimeout(run, milliseconds);
+  };
+  atEnd(signal, () => start());
+  return start;
+}
+
+/** A controller that aborts with the signal too, and lets go of it once it has. */
+export function createController(signal: AbortSignal): AbortController {
+  const own = new AbortController();
+  signal.addEventListener("abort", () => own.abort(), { signal: own.signal });
+  return own;
+}

@@ -1,5 +1,5 @@
 import { element, setText } from "../dom.js";
-import { atEnd } from "../listen.js";
+import { createTimer } from "../listen.js";
 import { hiddenCount, type State, type ViewerStore } from "../state.js";
 
 /** What Python reports, across the top of the view. */
@@ -59,13 +59,11 @@ const LONG = 4000;
 /** What became of a copy or a file: seen for a moment, and said to who listens. */
 export function toastPanel(store: ViewerStore, signal: AbortSignal): HTMLElement {
   const toast = element("div.badge.toast", { role: "status" });
-  let passing: ReturnType<typeof setTimeout> | undefined;
+  const wait = createTimer(signal);
   const show = ({ toast: text }: Readonly<State>) => {
     setText(toast, text);
-    clearTimeout(passing);
-    if (text) passing = setTimeout(() => store.set({ toast: "" }), LONG);
+    wait(text ? () => store.set({ toast: "" }) : undefined, LONG);
   };
   store.on(["toast"], show, signal);
-  atEnd(signal, () => clearTimeout(passing));
   return toast;
 }

@@ -3,7 +3,7 @@ import { button, element, setAttributes, setText } from "../dom.js";
 import { count, joined, percent, plain } from "../format.js";
 import { codeAt, dequantize, FILTERS, type Frame, statistic, tileOf, tileSize } from "../frame.js";
 import { layerHistogram, tileHistogram } from "../histogram.js";
-import { atEnd } from "../listen.js";
+import { createTimer } from "../listen.js";
 import { isEmpty, layerRange, nonfiniteCount, tileRange } from "../ranges.js";
 import { chosenTile, currentLayer, isWanted, pointedAt, type ViewerStore, WANTED } from "../state.js";
 import { upTo } from "../upto.js";
@@ -25,7 +25,7 @@ export function numbersPanel(store: ViewerStore, signal: AbortSignal): HTMLDetai
 
   let shown = "";
   let charted: Frame | null = null;
-  let waiting: ReturnType<typeof setTimeout> | undefined;
+  const wait = createTimer(signal);
 
   function show(): void {
     const { state } = store;
@@ -46,11 +46,11 @@ export function numbersPanel(store: ViewerStore, signal: AbortSignal): HTMLDetai
     table.replaceChildren(
       ...known.map(([name, value]) => element("div", element("dt", name), element("dd", value))),
     );
-    clearTimeout(waiting);
+    wait();
     setAttributes(chart.element, { hidden: !frame });
     values.hidden = !frame;
     if (isTile) chart.show(tileHistogram(frame, tile), `${word} ${frame.channels[tile]}`);
-    else if (frame) waiting = setTimeout(() => chart.show(layerHistogram(frame), "the layer"), LATER);
+    else if (frame) wait(() => chart.show(layerHistogram(frame), "the layer"), LATER);
     mark();
     const layer = currentLayer(state);
     setText(facts, layer ? factsOf(layer, state.call) : "");
@@ -71,7 +71,6 @@ export function numbersPanel(store: ViewerStore, signal: AbortSignal): HTMLDetai
   }
 
   store.later([...WANTED, "frame", "channels", "hover"], show, signal);
-  atEnd(signal, () => clearTimeout(waiting));
   return panel;
 }
 
