@@ -123,6 +123,12 @@ export function viewerStore(synced: Synced): ViewerStore {
   });
 }
 
+/** Shows a panel that is folded, or folds it. */
+export function foldPanel(store: ViewerStore, panel: keyof Panels): void {
+  const { panels } = store.state;
+  store.set({ panels: { ...panels, [panel]: !panels[panel] } });
+}
+
 export const currentLayer = ({ metadata, layer }: Readonly<State>): Layer | null =>
   metadata.layers.find(({ name }) => name === layer) ?? null;
 

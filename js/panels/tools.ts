@@ -1,6 +1,6 @@
 import { button, element, setAttributes } from "../dom.js";
 import type { Actions } from "../keys.js";
-import type { Panels, ViewerStore } from "../state.js";
+import { foldPanel, type Panels, type State, type ViewerStore } from "../state.js";
 import { step } from "../trail.js";
 import { createPopover } from "./popover.js";
 
@@ -14,35 +14,28 @@ export function toolsPanel(store: ViewerStore, actions: Actions, signal: AbortSi
 
   const back = tool("←", "Back (Alt + ←)", () => go(-1));
   const forward = tool("→", "Forward (Alt + →)", () => go(1));
-  const showTrail = () => {
-    back.disabled = step(store.state.trail, -1) === null;
-    forward.disabled = step(store.state.trail, 1) === null;
+  const showTrail = ({ trail }: Readonly<State>) => {
+    back.disabled = !step(trail, -1);
+    forward.disabled = !step(trail, 1);
   };
   store.show(["trail"], showTrail, signal);
 
   const fold = (panel: keyof Panels, glyph: string, title: string) => {
-    const node = tool(glyph, title, () => {
-      const { panels } = store.state;
-      store.set({ panels: { ...panels, [panel]: !panels[panel] } });
-    });
-    const show = () => setAttributes(node, { "aria-pressed": store.state.panels[panel] });
-    store.show(["panels"], show, signal);
+    const node = tool(glyph, title, () => foldPanel(store, panel));
+    store.show(["panels"], ({ panels }) => setAttributes(node, { "aria-pressed": panels[panel] }), signal);
     return node;
   };
 
   const full = tool("⤢", "Full screen (f)", actions.toggleFullscreen);
   full.hidden = !document.fullscreenEnabled;
 
-  const item = (text: string, run: () => void) =>
-    button(
-      "item",
-      text,
-      () => {
-        leave.close();
-        run();
-      },
-      signal,
-    );
+  const item = (text: string, run: () => void) => {
+    const pick = () => {
+      leave.close();
+      run();
+    };
+    return button("item", text, pick, signal);
+  };
   const leave = createPopover(
     { text: "Save", name: "Copy and save", kind: ".menu" },
     signal,
@@ -60,7 +53,7 @@ export function toolsPanel(store: ViewerStore, actions: Actions, signal: AbortSi
     group(
       "Zoom",
       tool("−", "Zoom out (-)", () => motion.zoomBy(1 / 1.5)),
-      tool("Fit", "Fit: show all (0)", () => motion.fit()),
+      tool("Fit", "Fit: show all (0)", motion.fit),
       tool("+", "Zoom in (+)", () => motion.zoomBy(1.5)),
     ),
     group(
