@@ -19,11 +19,16 @@ export interface RangeChoice {
  * One range for all tiles of a layer, or null when each tile has its own. Tiles of a single value, which would all
  * look alike in a range of their own, share one.
  */
-export function sharedRange(frame: Frame, { scale, limits, clip }: RangeChoice): Range | null {
-  if (scale === "limits" && limits !== null) return { lo: limits[0], hi: limits[1] };
-  if (scale === "channel" && tileSize(frame.shape) > 1) return null;
+export function sharedRange(frame: Frame, choice: RangeChoice): Range | null {
+  const { scale, clip } = choice;
+  const typed = typedRange(choice);
+  if (typed || (scale === "channel" && tileSize(frame.shape) > 1)) return typed;
   return layerRange(frame, scale === "symmetric", clip);
 }
+
+/** The limits where they are what is asked for, and typed. */
+export const typedRange = ({ scale, limits }: Omit<RangeChoice, "clip">): Range | null =>
+  scale === "limits" && limits ? { lo: limits[0], hi: limits[1] } : null;
 
 /** The least and greatest value of the layer, or of what `clip` leaves; about zero when symmetric, as filters are. */
 export function layerRange(frame: Frame, symmetric: boolean, clip = 0): Range {

@@ -4,15 +4,14 @@ import { element, setText } from "../dom.js";
 import { count, plain } from "../format.js";
 import { FILTERS, type Frame } from "../frame.js";
 import { channelAt } from "../order.js";
-import { nonfiniteCount, ownRange, type Range } from "../ranges.js";
+import { nonfiniteCount, ownRange, type Range, typedRange } from "../ranges.js";
 import { pickedPositions, type Scene } from "../scene.js";
 import { bestOf, readable, type State, type ViewerStore, WANTED } from "../state.js";
 
 /** What the colors mean: a bar with the values at its ends, and at zero where that is between them. */
 export function legendPanel(store: ViewerStore, signal: AbortSignal): HTMLElement {
-  const bar = element("div.colors");
   const tick = element("i.tick");
-  bar.append(tick);
+  const bar = element("div.colors", tick);
   const lo = element("span");
   const hi = element("span");
   const zero = element("span.zero", "0");
@@ -34,12 +33,11 @@ export function legendPanel(store: ViewerStore, signal: AbortSignal): HTMLElemen
   let gradient = "";
   let counted: Frame | null = null;
 
-  function show(): void {
-    const { state } = store;
+  function show(state: Readonly<State>): void {
     const scene = readable(state);
     legend.hidden = !scene;
     if (!scene) return;
-    const { look } = scene;
+    const { look, frame } = scene;
     const colormap = look.arrangement === "color" ? "gray" : look.colormap;
     if (colormap !== gradient) {
       gradient = colormap;
@@ -47,8 +45,8 @@ export function legendPanel(store: ViewerStore, signal: AbortSignal): HTMLElemen
     }
     const position = state.hover?.position ?? pickedPositions(scene, state.channels).at(-1);
     const range = look.range ?? (position === undefined ? null : rangeOf(state, scene, position));
-    setText(caption, captionOf(scene, look.range !== null, position));
-    const isClipped = state.clip > 0 && !(state.scale === "limits" && state.limits !== null);
+    setText(caption, captionOf(scene, position));
+    const isClipped = state.clip > 0 && !typedRange(state);
     setText(clipped, isClipped ? `${plain(100 - 2 * state.clip)} % of the values` : "");
     setText(lo, range ? plain(range.lo) : "least");
     setText(hi, range ? plain(range.hi) : "greatest");
@@ -60,9 +58,9 @@ export function legendPanel(store: ViewerStore, signal: AbortSignal): HTMLElemen
     if (flat) setText(hi, "constant");
     zero.hidden = tick.hidden = !inside;
     if (inside) zero.style.left = tick.style.left = `${share * 100}%`;
-    if (counted !== scene.frame) {
-      counted = scene.frame;
-      const values = nonfiniteCount(scene.frame);
+    if (counted !== frame) {
+      counted = frame;
+      const values = nonfiniteCount(frame);
       nonfinite.hidden = values === 0;
       setText(odd, `${count(values)} not finite`);
     }
@@ -83,10 +81,10 @@ function rangeOf(state: Readonly<State>, { frame, order }: Scene, position: numb
 /** Where zero is when each tile has its own range: known only for filters, whose ranges are symmetric. */
 const zeroShare = ({ frame }: Scene): number => (frame.view === FILTERS ? 0.5 : Number.NaN);
 
-function captionOf(scene: Scene, isShared: boolean, position: number | undefined): string {
+function captionOf(scene: Scene, position: number | undefined): string {
   const word = tileWord(scene.frame.view);
   const inColor = scene.arrangement === "color";
-  const whose = isShared
+  const whose = scene.look.range
     ? "one range for the layer"
     : position === undefined
       ? `each ${inColor ? "" : `${word} `}has its own range`
