@@ -40,6 +40,11 @@ export function button(
   return node;
 }
 
+/** Names and what they mean, each pair in a box of its own, for a `dl`. */
+export const definitions = (
+  pairs: readonly (readonly [name: string, text: string, ...unknown[]])[],
+): HTMLElement[] => pairs.map(([name, text]) => element("div", element("dt", name), element("dd", text)));
+
 export function setAttributes(node: Element, attributes: Attributes): void {
   for (const [name, value] of Object.entries(attributes)) {
     const isWord = typeof value !== "boolean" || name.startsWith("aria-");

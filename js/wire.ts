@@ -1,4 +1,5 @@
 /** Every name that crosses from Python, except the inside of a frame: traits, metadata and messages. */
+import { COLORMAPS, type Colormap } from "./colormaps.js";
 import {
   FEATURE_MAPS,
   FILTERS,
@@ -29,26 +30,11 @@ import {
   within,
 } from "./readers.js";
 
-export const COLORMAPS = [
-  "auto",
-  "viridis",
-  "cividis",
-  "magma",
-  "inferno",
-  "plasma",
-  "gray",
-  "gray_r",
-  "RdBu",
-  "PuOr",
-  "BrBG",
-  "PRGn",
-] as const;
 export const SCALES = ["channel", "layer", "symmetric", "limits"] as const;
 export const SORTS = ["index", "mean", "max", "std", "zeros", "norm", "similarity"] as const;
 /** Which tiles stay out: none, those of zeros only, those of one value only. */
 export const HIDES = ["none", "dead", "constant"] as const;
 export const THEMES = ["auto", "light", "dark"] as const;
-export type Colormap = (typeof COLORMAPS)[number];
 export type Scale = (typeof SCALES)[number];
 export type Sort = (typeof SORTS)[number];
 export type Hide = (typeof HIDES)[number];

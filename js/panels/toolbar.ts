@@ -1,5 +1,5 @@
 import { badgesOf } from "../badges.js";
-import { FAMILIES, SAFE } from "../colormaps.js";
+import { type Colormap, FAMILIES, SAFE } from "../colormaps.js";
 import { blockText, callText, layerText, tileWord } from "../describe.js";
 import { button, element, setAttributes, setText } from "../dom.js";
 import { FEATURE_MAPS, FILTERS, type View } from "../frame.js";
@@ -17,7 +17,7 @@ import {
   WANTED,
 } from "../state.js";
 import { upTo } from "../upto.js";
-import { type Colormap, SCALES, type Scale, SORTS, type Sort } from "../wire.js";
+import { SCALES, type Scale, SORTS, type Sort } from "../wire.js";
 import { badgeElements } from "./badge.js";
 import { displayPanel } from "./display.js";
 import { menu, options } from "./menu.js";
