@@ -1,6 +1,6 @@
 import { element } from "./dom.js";
 import { type Frame, keyOf } from "./frame.js";
-import { atEnd, createTimer } from "./listen.js";
+import { atEnd, createTimer, onResize } from "./listen.js";
 import type { Palette } from "./marks.js";
 import { createPainter, paletteOf } from "./painter.js";
 import { currentTransform, isWanted, type State, type ViewerStore } from "./state.js";
@@ -96,11 +96,9 @@ export function createCanvas(store: ViewerStore, signal: AbortSignal): HTMLCanva
     store.set({ viewport: { width, height, ratio } });
   }
 
-  const observer = new ResizeObserver(measure);
-  observer.observe(canvas);
+  onResize(canvas, measure, signal);
   followDensity(measure, signal);
   atEnd(signal, () => {
-    observer.disconnect();
     cancelAnimationFrame(scheduled);
     painter.clear();
   });

@@ -1,13 +1,18 @@
 /** Sentences about a layer and its values: the words of the view in one place. */
 
-import { colorStops } from "./colormaps.js";
+import type { Look } from "./atlas.js";
+import { colorStops, type NamedColormap } from "./colormaps.js";
 import { count, exactly, joined, perAxis, plain, times, withError } from "./format.js";
 import { codeAt, dequantize, errorOf, FILTERS, type Frame, type View } from "./frame.js";
 import type { Cell } from "./layout.js";
+import { typedRange } from "./ranges.js";
 import type { Scene } from "./scene.js";
 import { planeOf } from "./slice.js";
 import { bestOf, currentLayer, exactAt, pointedAt, type State } from "./state.js";
 import type { Layer, ReceptiveField } from "./wire.js";
+
+/** What all tiles are called. */
+export const viewWord = (view: View): string => (view === FILTERS ? "filters" : "feature maps");
 
 /** What one tile is called. */
 export const tileWord = (view: View): string => (view === FILTERS ? "filter" : "channel");
@@ -135,16 +140,23 @@ const short = (size: number): number => Number(size.toFixed(1));
 
 /** What is said around a picture of the view: whose it is, and what its colors mean. */
 export function describeView(
-  { metadata, layer, view, clip }: Readonly<State>,
+  state: Readonly<State>,
   { look }: Scene,
-): { title: string; colors: { text: string; stops: string[] } } {
-  const name = look.arrangement === "color" ? "gray" : look.colormap;
-  const whose = `each ${tileWord(view)} by its own range`;
-  const range = look.range ? `${plain(look.range.lo)} to ${plain(look.range.hi)}` : whose;
-  const clipped = clip > 0 ? ` · ${plain(100 - 2 * clip)} % of the values` : "";
-  const what = view === FILTERS ? "filters" : "feature maps";
+): { title: string; text: string; stops: string[] } {
+  const { metadata, layer, view } = state;
+  const { range } = look;
+  const text = range ? `${plain(range.lo)} to ${plain(range.hi)}` : `each ${tileWord(view)} by its own range`;
   return {
-    title: `${metadata.model} · ${layer} · ${what}`,
-    colors: { text: `${range}${clipped}`, stops: colorStops(name) },
+    title: `${metadata.model} · ${layer} · ${viewWord(view)}`,
+    text: joined([text, clipText(state)]),
+    stops: colorStops(mapOf(look)),
   };
 }
+
+/** How many of the values the colors span; empty where it is all, and where the limits are typed. */
+export const clipText = (state: Readonly<State>): string =>
+  state.clip > 0 && !typedRange(state) ? `${plain(100 - 2 * state.clip)} % of the values` : "";
+
+/** The map that the colors are of, or in which each of red, green and blue is. */
+export const mapOf = ({ arrangement, colormap }: Look): NamedColormap =>
+  arrangement === "color" ? "gray" : colormap;

@@ -1,5 +1,5 @@
 import { FILTERS, type FrameKey, keyOf } from "./frame.js";
-import { atEnd } from "./listen.js";
+import { addTo } from "./listen.js";
 import { pythonName } from "./readers.js";
 import { type Arrival, arrivalOf, type Source } from "./source.js";
 import { type Choice, readTrait, readTraits, type Synced } from "./wire.js";
@@ -70,7 +70,7 @@ export function embeddedSource({ metadata, notes, thumbnails, images, state, fra
       const patch = choice.batchIndex === undefined ? choice : { ...choice, ...show(choice.batchIndex) };
       for (const listener of changeListeners) listener(patch);
     },
-    onChange: (listener, signal) => add(changeListeners, listener, signal),
+    onChange: (listener, signal) => addTo(changeListeners, listener, signal),
     want(key) {
       const mine = keyOf(key);
       asked = mine;
@@ -80,7 +80,7 @@ export function embeddedSource({ metadata, notes, thumbnails, images, state, fra
         for (const listener of frameListeners) listener(arrival);
       });
     },
-    onFrame: (listener, signal) => add(frameListeners, listener, signal),
+    onFrame: (listener, signal) => addTo(frameListeners, listener, signal),
     whole: noKernel,
     ahead: noKernel,
     detail: noKernel,
@@ -92,11 +92,6 @@ export function embeddedSource({ metadata, notes, thumbnails, images, state, fra
 }
 
 const noKernel = (): Promise<never> => Promise.reject(new Error("A report has no kernel to ask."));
-
-function add<Listener>(listeners: Set<Listener>, listener: Listener, signal: AbortSignal): void {
-  listeners.add(listener);
-  atEnd(signal, () => listeners.delete(listener));
-}
 
 async function gunzip(base64: string): Promise<Uint8Array> {
   const stream = new Blob([bytesOf(base64)]).stream().pipeThrough(new DecompressionStream("gzip"));

@@ -151,7 +151,7 @@ async function viewPicture(
     painter.draw(draw, still, { ...size, ratio }, palette);
     context.drawImage(inner, 0, Math.round(MARGIN.above * ratio));
   }
-  const { title, colors } = describeView(state, scene);
+  const { title, text, stops } = describeView(state, scene);
   context.scale(ratio, ratio);
   context.fillStyle = palette.ink;
   context.textBaseline = "middle";
@@ -159,10 +159,12 @@ async function viewPicture(
   context.fillText(title, 14, MARGIN.above / 2, viewport.width - 28);
   const y = MARGIN.above + viewport.height + MARGIN.below / 2;
   context.font = `12px ${FONT}`;
-  context.fillText(colors.text, 14, y, viewport.width - 240);
+  context.fillText(text, 14, y, viewport.width - 240);
   const left = viewport.width - 214;
   const bar = context.createLinearGradient(left, 0, left + 200, 0);
-  for (const [i, color] of colors.stops.entries()) bar.addColorStop(i / (colors.stops.length - 1), color);
+  stops.forEach((color, i) => {
+    bar.addColorStop(i / (stops.length - 1), color);
+  });
   context.fillStyle = bar;
   context.fillRect(left, y - 5, 200, 10);
   return picture;

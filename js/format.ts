@@ -82,6 +82,8 @@ const trimmed = (number: string): string =>
 
 const unsignZero = (number: string): string => (/^-0(\.0*)?$/.test(number) ? number.slice(1) : number);
 
+export const capitalized = (text: string): string => text[0].toUpperCase() + text.slice(1);
+
 /** The parts of a line that there are. */
 export const joined = (parts: readonly string[], between = " · "): string =>
   parts.filter(Boolean).join(between);

@@ -11,9 +11,34 @@ export function listen<Kind extends keyof HTMLElementEventMap>(
   for (const kind of [kinds].flat() as Kind[]) node.addEventListener(kind, run, { signal, passive: false });
 }
 
-/** Keeps what is typed at a node, such as the arrows that move a slider, from the notebook's shortcuts. */
-export function keepKeys(node: HTMLElement, signal: AbortSignal): void {
-  listen(node, "keydown", (event) => event.stopPropagation(), signal);
+/**
+ * Keeps what is typed at a node, such as the arrows that move a slider, from the notebook's shortcuts.
+ *
+ * @param keys what some of the keys do.
+ */
+export function keepKeys(
+  node: HTMLElement,
+  signal: AbortSignal,
+  keys: Readonly<Record<string, (event: KeyboardEvent) => void>> = {},
+): void {
+  const run = (event: KeyboardEvent) => {
+    event.stopPropagation();
+    keys[event.key]?.(event);
+  };
+  listen(node, "keydown", run, signal);
+}
+
+/** Adds to a set what is taken out of it when the signal aborts. */
+export function addTo<Item>(set: Set<Item>, item: Item, signal: AbortSignal): void {
+  set.add(item);
+  atEnd(signal, () => set.delete(item));
+}
+
+/** Calls `run` when the size of a node is known and has changed, until the signal aborts. */
+export function onResize(node: HTMLElement, run: () => void, signal: AbortSignal): void {
+  const observer = new ResizeObserver(run);
+  observer.observe(node);
+  atEnd(signal, () => observer.disconnect());
 }
 
 /** Calls `run` once, when the signal aborts. */

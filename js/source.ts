@@ -1,15 +1,7 @@
 import type { AnyModel } from "@anywidget/types";
-import {
-  FILTERS,
-  type Frame,
-  FrameError,
-  type FrameKey,
-  frameIn,
-  keyOf,
-  parseFrame,
-  parseValues,
-} from "./frame.js";
-import { atEnd } from "./listen.js";
+import { viewWord } from "./describe.js";
+import { type Frame, FrameError, type FrameKey, frameIn, keyOf, parseFrame, parseValues } from "./frame.js";
+import { addTo, atEnd } from "./listen.js";
 import { pythonName, readBytes } from "./readers.js";
 import {
   type Choice,
@@ -114,6 +106,13 @@ export function liveSource(model: AnyModel, live = true): Source {
     });
   }
 
+  const askFrame =
+    <Kind extends "whole" | "ahead" | "detail">(kind: Kind) =>
+    (request: Extract<Request, { kind: Kind }>["request"], signal: AbortSignal) =>
+      ask({ kind, request } as Request, signal).then(parseFrame);
+  const askNothing = (kind: "ping" | "resend") => (signal: AbortSignal) =>
+    ask({ kind, request: {} }, signal).then(() => {});
+
   return {
     live,
 
@@ -133,8 +132,7 @@ export function liveSource(model: AnyModel, live = true): Source {
     },
 
     onChange(listener, signal) {
-      changeListeners.add(listener);
-      atEnd(signal, () => changeListeners.delete(listener));
+      addTo(changeListeners, listener, signal);
       for (const name of SYNCED) {
         const trait = pythonName(name);
         const tell = () => {
@@ -158,8 +156,7 @@ export function liveSource(model: AnyModel, live = true): Source {
     },
 
     onFrame(listener, signal) {
-      frameListeners.add(listener);
-      atEnd(signal, () => frameListeners.delete(listener));
+      addTo(frameListeners, listener, signal);
       const tell = () => {
         const arrival = currentFrame();
         if (arrival) listener(arrival);
@@ -167,12 +164,12 @@ export function liveSource(model: AnyModel, live = true): Source {
       listen(model, `change:${FRAME}`, tell, signal);
     },
 
-    whole: (request, signal) => ask({ kind: "whole", request }, signal).then(parseFrame),
-    ahead: (request, signal) => ask({ kind: "ahead", request }, signal).then(parseFrame),
-    detail: (request, signal) => ask({ kind: "detail", request }, signal).then(parseFrame),
+    whole: askFrame("whole"),
+    ahead: askFrame("ahead"),
+    detail: askFrame("detail"),
     values: (request, signal) => ask({ kind: "values", request }, signal).then(parseValues),
-    ping: (signal) => ask({ kind: "ping", request: {} }, signal).then(() => {}),
-    resend: (signal) => ask({ kind: "resend", request: {} }, signal).then(() => {}),
+    ping: askNothing("ping"),
+    resend: askNothing("resend"),
 
     onLost(listener, signal) {
       // Jupyter's own events; other hosts have none, and stay quiet.
@@ -193,8 +190,7 @@ function whyNot(arrival: Arrival | null): string {
   if (!arrival) return `${missing} It was saved without a picture; run the notebook to see one.`;
   if (!("frame" in arrival)) return arrival.failure;
   const { layer, view } = arrival.frame;
-  const what = view === FILTERS ? "filters" : "feature maps";
-  return `${missing} It holds only what was shown last: the ${what} of “${layer}”. Run the notebook to see the rest.`;
+  return `${missing} It holds only what was shown last: the ${viewWord(view)} of “${layer}”. Run the notebook to see the rest.`;
 }
 
 function listen(

@@ -1,4 +1,4 @@
-import { atEnd } from "./listen.js";
+import { addTo } from "./listen.js";
 
 /**
  * A value with parts, and who wants to know when a part changes. Listeners run in the order in which they came;
@@ -37,9 +37,7 @@ export class Store<State extends object> {
   /** Calls `run` with the state after any of `keys` changes, until the signal aborts. */
   on(keys: Keys<State>, run: Run<State>, signal: AbortSignal, isLater = false): void {
     if (signal.aborted) return;
-    const listener = { keys, run, isLater };
-    this.#listeners.add(listener);
-    atEnd(signal, () => this.#listeners.delete(listener));
+    addTo(this.#listeners, { keys, run, isLater }, signal);
   }
 
   /** Calls `run` now, and as `on` does. */

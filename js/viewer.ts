@@ -1,11 +1,12 @@
 import { createCanvas } from "./canvas.js";
 import { followConnection } from "./connection.js";
+import { viewWord } from "./describe.js";
 import { followDetail } from "./detail.js";
 import { element, focusOn, setAttributes } from "./dom.js";
 import { followExact } from "./exact.js";
 import { exportsOf } from "./exports.js";
 import { feed } from "./feed.js";
-import { FILTERS } from "./frame.js";
+import { capitalized } from "./format.js";
 import { addGestures } from "./gestures.js";
 import { followHistory } from "./history.js";
 import { type Actions, addKeys, keymap, suppressShortcuts } from "./keys.js";
@@ -26,7 +27,7 @@ import { timingPanel } from "./panels/timing.js";
 import { toolbarPanel } from "./panels/toolbar.js";
 import { nextScene } from "./scene.js";
 import type { Source } from "./source.js";
-import { currentLayer, type ViewerStore } from "./state.js";
+import { currentLayer, type State, type ViewerStore } from "./state.js";
 import { followTheme } from "./theme.js";
 
 export interface ViewerOptions {
@@ -62,7 +63,7 @@ export function mountViewer({ root, store, source, signal, fill = false }: Viewe
       "limits",
       "clip",
     ],
-    () => store.set(nextScene(store.state)),
+    (state) => store.set(nextScene(state)),
     signal,
   );
 
@@ -109,27 +110,16 @@ export function mountViewer({ root, store, source, signal, fill = false }: Viewe
   );
   root.replaceChildren(app, ...(fill ? [] : [sizerPanel(store, source, signal)]), spokenPanel(store, signal));
 
-  const nameCanvas = () => {
-    const layer = currentLayer(store.state);
-    const what = store.state.view === FILTERS ? "Filters" : "Feature maps";
+  const nameCanvas = (state: Readonly<State>) => {
+    const layer = currentLayer(state);
     setAttributes(canvas, {
-      "aria-label": `${what} of ${layer?.name ?? "no layer"}. Arrow keys pick a tile, Enter goes into its cells, question mark lists all keys.`,
+      "aria-label": `${capitalized(viewWord(state.view))} of ${layer?.name ?? "no layer"}. Arrow keys pick a tile, Enter goes into its cells, question mark lists all keys.`,
     });
   };
-  const size = () => root.style.setProperty("--cnnvis-height", `${store.state.height}px`);
-  const fold = () => {
-    const { layers, inspector } = store.state.panels;
-    setAttributes(app, { "data-no-layers": !layers, "data-no-inspector": !inspector });
-  };
-  const theme = followTheme(
-    () => store.state.theme,
-    (appearance) => {
-      root.dataset.theme = appearance;
-      store.set({ appearance });
-    },
-    signal,
-  );
-  store.on(["theme"], theme, signal);
+  const size = ({ height }: Readonly<State>) => root.style.setProperty("--cnnvis-height", `${height}px`);
+  const fold = ({ panels }: Readonly<State>) =>
+    setAttributes(app, { "data-no-layers": !panels.layers, "data-no-inspector": !panels.inspector });
+  followTheme(store, root, signal);
   store.show(["height"], size, signal);
   store.on(["panels"], fold, signal);
   store.show(["layer", "view", "metadata"], nameCanvas, signal);

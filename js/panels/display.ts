@@ -34,7 +34,8 @@ export function displayPanel(store: ViewerStore, source: Source, signal: AbortSi
     button,
     panel,
   } = createPopover(
-    { text: "Display", name: "Limits, clipping, hidden maps, the image below" },
+    "Display",
+    "Limits, clipping, hidden maps, the image below",
     signal,
     element(
       "div.field",

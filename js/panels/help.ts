@@ -14,7 +14,8 @@ export function helpPanel(
   );
   return sheetPanel(
     store,
-    { sheet: "help", title: "Keys" },
+    "help",
+    "Keys",
     signal,
     element("div.keys", ...columns),
     element("p.note", "Keys go to the picture while it has the focus: click it, or Tab to it."),

@@ -1,6 +1,6 @@
 import { badgesOf } from "../badges.js";
 import { element, setAttributes, setText } from "../dom.js";
-import { listen } from "../listen.js";
+import { keepKeys, listen } from "../listen.js";
 import { findable, isFound, wordsOf } from "../search.js";
 import { pickLayer } from "../selection.js";
 import type { Source } from "../source.js";
@@ -195,25 +195,22 @@ export function layersPanel(store: ViewerStore, source: Source, signal: AbortSig
   );
   listen(list.box, "pointerleave", () => store.set({ ahead: "" }), signal);
   listen(filter, "input", search, signal);
-  listen(
-    filter,
-    "keydown",
-    (event) => {
-      event.stopPropagation();
-      if (event.key === "Enter") choose(rows.findIndex(({ layer }) => layer >= 0));
-      if (event.key === "ArrowDown" && list.items().length > 0) {
-        event.preventDefault();
-        list.activate(searching() ? list.items()[0] : list.active(), true);
-      }
-      if (event.key === "Escape" && filter.value) {
-        event.preventDefault();
-        filter.value = "";
-        sift();
-        mark();
-      }
+  keepKeys(filter, signal, {
+    Enter: () => choose(rows.findIndex(({ layer }) => layer >= 0)),
+    ArrowDown(event) {
+      const [first] = list.items();
+      if (first === undefined) return;
+      event.preventDefault();
+      list.activate(searching() ? first : list.active(), true);
     },
-    signal,
-  );
+    Escape(event) {
+      if (!filter.value) return;
+      event.preventDefault();
+      filter.value = "";
+      sift();
+      mark();
+    },
+  });
   store.show(["metadata", "notes"], read, signal);
   store.on(["layer"], mark, signal);
   store.on(

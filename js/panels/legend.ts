@@ -1,10 +1,10 @@
 import { colorStops } from "../colormaps.js";
-import { tileWord } from "../describe.js";
+import { clipText, mapOf, tileWord } from "../describe.js";
 import { element, setText } from "../dom.js";
 import { count, plain } from "../format.js";
 import { FILTERS, type Frame } from "../frame.js";
 import { channelAt } from "../order.js";
-import { nonfiniteCount, ownRange, type Range, typedRange } from "../ranges.js";
+import { nonfiniteCount, ownRange, type Range } from "../ranges.js";
 import { pickedPositions, type Scene } from "../scene.js";
 import { bestOf, readable, type State, type ViewerStore, WANTED } from "../state.js";
 
@@ -38,7 +38,7 @@ export function legendPanel(store: ViewerStore, signal: AbortSignal): HTMLElemen
     legend.hidden = !scene;
     if (!scene) return;
     const { look, frame } = scene;
-    const colormap = look.arrangement === "color" ? "gray" : look.colormap;
+    const colormap = mapOf(look);
     if (colormap !== gradient) {
       gradient = colormap;
       bar.style.background = `linear-gradient(to right, ${colorStops(colormap).join(", ")})`;
@@ -46,8 +46,7 @@ export function legendPanel(store: ViewerStore, signal: AbortSignal): HTMLElemen
     const position = state.hover?.position ?? pickedPositions(scene, state.channels).at(-1);
     const range = look.range ?? (position === undefined ? null : rangeOf(state, scene, position));
     setText(caption, captionOf(scene, position));
-    const isClipped = state.clip > 0 && !typedRange(state);
-    setText(clipped, isClipped ? `${plain(100 - 2 * state.clip)} % of the values` : "");
+    setText(clipped, clipText(state));
     setText(lo, range ? plain(range.lo) : "least");
     setText(hi, range ? plain(range.hi) : "greatest");
     const share = range ? -range.lo / (range.hi - range.lo) : zeroShare(scene);

@@ -1,6 +1,6 @@
 import { costs, fieldText, storageText, tileWord, typeText } from "../describe.js";
 import { button, definitions, element, setAttributes, setText } from "../dom.js";
-import { count, joined, percent, plain } from "../format.js";
+import { capitalized, count, joined, percent, plain } from "../format.js";
 import { codeAt, dequantize, FILTERS, type Frame, statistic, tileOf, tileSize } from "../frame.js";
 import { layerHistogram, tileHistogram } from "../histogram.js";
 import { createTimer } from "../listen.js";
@@ -50,7 +50,7 @@ export function numbersPanel(store: ViewerStore, signal: AbortSignal): HTMLDetai
   function showNumbers(state: Readonly<State>, frame: Frame | null, tile: number): void {
     const isTile = frame !== null && tile >= 0;
     const name = isTile ? `${tileWord(state.view)} ${frame.channels[tile]}` : "layer";
-    setText(title, name[0].toUpperCase() + name.slice(1));
+    setText(title, capitalized(name));
     const rows = !frame ? [] : isTile ? tileNumbers(frame, tile) : layerNumbers(frame);
     table.replaceChildren(...definitions(rows.filter(([, value]) => value)));
     wait();

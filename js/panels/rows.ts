@@ -1,5 +1,5 @@
 import { element, focusOn } from "../dom.js";
-import { atEnd, listen } from "../listen.js";
+import { listen, onResize } from "../listen.js";
 import { offsetsOf, revealing, rowAt, rowsWithin } from "../virtual.js";
 
 /** CSS pixels above and below what is seen that are kept ready. */
@@ -94,9 +94,7 @@ export function virtualRows(make: (index: number) => HTMLElement, signal: AbortS
   }
 
   listen(box, "scroll", render, signal);
-  const observer = new ResizeObserver(render);
-  observer.observe(box);
-  atEnd(signal, () => observer.disconnect());
+  onResize(box, render, signal);
   return {
     box,
     set,

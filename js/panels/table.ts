@@ -23,7 +23,8 @@ export function tablePanel(store: ViewerStore, source: Source, signal: AbortSign
   const columns = createStepper("block of columns", (index) => show({ left: index * SIDE }), signal);
   const panel = sheetPanel(
     store,
-    { sheet: "table", title: "Values" },
+    "table",
+    "Values",
     signal,
     element("div.blocks", planes.element, rows.element, columns.element),
     element("table.table", caption, head, body),

@@ -13,7 +13,8 @@ export function textPanel(store: ViewerStore, signal: AbortSignal): HTMLElement 
   const save = button("button", "Save as a file", () => saveText(store.state.text, "values.txt"), signal);
   const panel = sheetPanel(
     store,
-    { sheet: "text", title: "Copy by hand" },
+    "text",
+    "Copy by hand",
     signal,
     element("p", "This page may not use the clipboard. The text is selected: copy it with Ctrl or ⌘ and C."),
     text,

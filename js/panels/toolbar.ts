@@ -1,8 +1,9 @@
 import { badgesOf } from "../badges.js";
 import { type Colormap, FAMILIES, SAFE } from "../colormaps.js";
-import { blockText, callText, layerText, tileWord } from "../describe.js";
+import { blockText, callText, layerText, tileWord, viewWord } from "../describe.js";
 import { button, element, setAttributes, setText } from "../dom.js";
-import { FEATURE_MAPS, FILTERS, type View } from "../frame.js";
+import { capitalized } from "../format.js";
+import { FEATURE_MAPS, FILTERS } from "../frame.js";
 import type { Actions } from "../keys.js";
 import type { Source } from "../source.js";
 import {
@@ -25,10 +26,6 @@ import { slicesPanel } from "./slices.js";
 import { createStepper } from "./stepper.js";
 import { toolsPanel } from "./tools.js";
 
-const VIEWS: readonly (readonly [View, string])[] = [
-  [FEATURE_MAPS, "Feature maps"],
-  [FILTERS, "Filters"],
-];
 const SCALE_NAMES: Record<Scale, string> = {
   channel: "each its own",
   layer: "whole layer",
@@ -60,8 +57,8 @@ export function toolbarPanel(
   const facts = element("p.summary");
   const amount = element("span.amount");
   const averaged = element("span.badge");
-  const views = VIEWS.map(([view, label]) => {
-    const segment = button("segment", label, () => source.choose({ view }), signal);
+  const views = ([FEATURE_MAPS, FILTERS] as const).map((view) => {
+    const segment = button("segment", capitalized(viewWord(view)), () => source.choose({ view }), signal);
     store.show(["view"], (state) => setAttributes(segment, { "aria-pressed": view === state.view }), signal);
     return segment;
   });

@@ -37,7 +37,8 @@ export function toolsPanel(store: ViewerStore, actions: Actions, signal: AbortSi
     return button("item", text, pick, signal);
   };
   const leave = createPopover(
-    { text: "Save", name: "Copy and save", kind: ".menu" },
+    "Save",
+    "Copy and save",
     signal,
     element("small", "The picked tile"),
     item("Copy values for a spreadsheet", () => actions.copyValues("tsv")),
@@ -46,6 +47,8 @@ export function toolsPanel(store: ViewerStore, actions: Actions, signal: AbortSi
     element("small", "All that is seen, as PNG"),
     ...[1, 2, 3, 4].map((ratio) => item(`Save at ${ratio}x`, () => actions.savePicture(ratio))),
   );
+
+  leave.panel.classList.add("cnnvis-menu");
 
   return element(
     "div.toolsets",
