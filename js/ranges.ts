@@ -42,8 +42,7 @@ export function layerRange(frame: Frame, symmetric: boolean, clip = 0): Range {
 export function ownRange(frame: Frame, tile: number, clip: number): Range {
   const bounds = tileRange(frame, tile);
   if (!(clip > 0 && bounds.hi > bounds.lo)) return bounds;
-  const counts = new Float64Array(256);
-  countCodes(frame, tile, (code) => counts[code]++);
+  const counts = codeCounts(frame, tile);
   counts[0] = 0;
   return percentiles(
     counts,
@@ -71,11 +70,9 @@ const BINS = 4096;
 
 function clippedLayer(frame: Frame, full: Range, symmetric: boolean, clip: number): Range {
   const counts = new Float64Array(BINS);
-  const own = new Float64Array(256);
   for (let tile = 0; tile < frame.tiles; tile++) {
     if (isEmpty(frame, tile)) continue;
-    own.fill(0);
-    countCodes(frame, tile, (code) => own[code]++);
+    const own = codeCounts(frame, tile);
     for (let code = 1; code < 256; code++) {
       if (own[code] === 0) continue;
       const share = (dequantize(frame, tile, code) - full.lo) / (full.hi - full.lo);
@@ -85,9 +82,12 @@ function clippedLayer(frame: Frame, full: Range, symmetric: boolean, clip: numbe
   return percentiles(counts, full, symmetric, clip);
 }
 
-function countCodes(frame: Frame, tile: number, count: (code: number) => void): void {
-  const size = frame.codes.length / frame.tiles;
-  for (let i = tile * size; i < (tile + 1) * size; i++) count(frame.codes[i]);
+/** How often each code is in a tile. */
+export function codeCounts({ codes, tiles }: Frame, tile: number): Float64Array {
+  const counts = new Float64Array(256);
+  const size = codes.length / tiles;
+  for (let i = tile * size; i < (tile + 1) * size; i++) counts[codes[i]]++;
+  return counts;
 }
 
 /**
