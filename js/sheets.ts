@@ -6,8 +6,11 @@ import type { Patch } from "./raster.js";
 import type { Scene } from "./scene.js";
 import type { Detail } from "./state.js";
 
-/** Pixels that are colored at once: some milliseconds, so that a frame can end after any of them. */
-const STRIP = 1 << 18;
+/** Pixels that are colored at once: below a millisecond, so that a frame can end after any of them. */
+const STRIP = 1 << 16;
+
+/** They are written over by the next strip: memory that is new takes longer to get than to color. */
+let pixels = new Uint32Array(STRIP);
 
 /** A part of the picture of the world on a canvas of its own, colored in strips of its rows. */
 export interface Sheet {
@@ -99,9 +102,10 @@ function createSheet({ x, y, width, height }: Patch, grain: Layout["grain"]): Sh
         if (isOver()) return false;
         const from = strip * rows;
         const part = { x, y: y + from, width, height: Math.min(rows, height - from) };
-        const pixels = new Uint32Array(width * part.height);
-        paint(part, pixels);
-        own?.putImageData(new ImageData(new Uint8ClampedArray(pixels.buffer), width), 0, from);
+        if (pixels.length < width) pixels = new Uint32Array(width);
+        paint(part, pixels.fill(0));
+        const bytes = new Uint8ClampedArray(pixels.buffer, 0, 4 * width * part.height);
+        own?.putImageData(new ImageData(bytes, width), 0, from);
         isStale[strip] = false;
       }
       return true;

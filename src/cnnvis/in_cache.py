@@ -7,6 +7,7 @@ made of it there, in memory that is used again for the next block. Where float32
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,15 +41,12 @@ class InCache:
         stats: float32 (tiles, 4).
         odd: Whether nothing of a tile is right: not all its values are finite, or where they lie asks
             for more than float32.
-        loose: Whether its statistics are not right: its mean is so far from zero that it swallows
-            its deviation.
     """
 
     codes: Tensor
     bounds: Tensor
     stats: Tensor
     odd: Truths
-    loose: Truths
 
 
 def in_cache(maps: Tensor, factor: int, symmetric: bool) -> InCache:
@@ -62,7 +60,8 @@ def in_cache(maps: Tensor, factor: int, symmetric: bool) -> InCache:
 
     No more than 512 squares are summed up in float32, in four lanes at least: the sum is off by at most
     2**-17 of itself, and that of the values by 2**-18 of their root mean square. Where the mean is no
-    more than 8 deviations, that makes 2**-11 of the deviation.
+    more than 8 deviations, that makes 2**-11 of the deviation; else it swallows the deviation, which is
+    worked out once more.
     """
     tiles, planes, height, width = maps.shape
     size = planes * height * width
@@ -77,6 +76,7 @@ def in_cache(maps: Tensor, factor: int, symmetric: bool) -> InCache:
     room = torch.empty(step, rows * row)
     if rows * row > size:
         room[:, size:] = 0
+    is_direct = maps.dtype == torch.float32 and maps.is_contiguous() and rows * row == size
     is_zero = np.empty((step, size), np.bool_)
     lo, hi = np.empty((2, tiles), np.float32)
     sums, norms = np.empty((2, tiles, rows), np.float32)
@@ -87,7 +87,11 @@ def in_cache(maps: Tensor, factor: int, symmetric: bool) -> InCache:
             here = slice(start, end)
             filled = room if end - start == step else room[: end - start]
             values = filled[:, :size]
-            values.view(-1, planes, height, width).copy_(maps[here])
+            steps, some = values, maps[here]
+            if is_direct:
+                filled = values = some.view(-1, size)
+            else:
+                values.view(-1, planes, height, width).copy_(some)
             numbers, is_zero_here = values.numpy(), is_zero[: end - start]
             lo[here], hi[here] = values.amin(1).numpy(), values.amax(1).numpy()
             filled = filled.view(-1, rows, row)
@@ -98,14 +102,12 @@ def in_cache(maps: Tensor, factor: int, symmetric: bool) -> InCache:
             low, high = _coded(lo[here, None], hi[here, None], symmetric)
             gain = (STEPS / np.subtract(high, low, dtype=float)).astype(np.float32)
             shift = (1.5 - np.multiply(low, gain, dtype=float)).astype(np.float32)
-            steps = values
             if factor > 1:
-                steps = _average(values.view(-1, planes, height, width), factor).flatten(1)
-                numbers = steps.numpy()
+                values = steps = _average(values.view(-1, planes, height, width), factor).flatten(1)
             # torch does this in place twice as fast as NumPy, which turns one of the factors into as
             # many as there are values; NumPy makes the bytes in half the time of torch
-            steps.mul_(torch.from_numpy(gain)).add_(torch.from_numpy(shift))
-            np.copyto(coded[here], numbers, casting="unsafe")
+            torch.mul(values, torch.from_numpy(gain), out=steps).add_(torch.from_numpy(shift))
+            np.copyto(coded[here], steps.numpy(), casting="unsafe")
 
         low, high = _coded(lo.astype(float), hi.astype(float), symmetric)
         mean = sums.sum(1, dtype=float) / size
@@ -114,13 +116,31 @@ def in_cache(maps: Tensor, factor: int, symmetric: bool) -> InCache:
         # in between no square is lost: those of smaller numbers vanish, of larger ones overflow
         plain = (magnitude < 2.0**50) & (span > 2.0**-40) & (span * 64 > magnitude)
         flat = (low == high) & np.isfinite(low)
-        loose = ~(flat | (plain & (np.abs(mean) < deviation * 8)))
+        swallowed = plain & ~flat & ~(np.abs(mean) < deviation * 8)
+    if swallowed.any():
+        deviation[swallowed] = _deviations(maps, swallowed)
     if flat.any():
         coded[flat], mean[flat], deviation[flat] = 1, low[flat], 0
     bounds, stats = np.empty((tiles, 2), np.float32), np.zeros((tiles, 4), np.float32)
     bounds[:, 0], bounds[:, 1] = low, high
     stats[:, 0], stats[:, 1], stats[:, 2] = mean, deviation, zeros / size
-    return InCache(codes, torch.from_numpy(bounds), torch.from_numpy(stats), ~(plain | flat), loose)
+    return InCache(codes, torch.from_numpy(bounds), torch.from_numpy(stats), ~(plain | flat))
+
+
+def _deviations(maps: Tensor, which: Truths) -> Numbers:
+    """Of some tiles, in float64 and from their means."""
+    step = max(1, _BLOCK // math.prod(maps.shape[1:]))
+    indices = torch.from_numpy(np.flatnonzero(which))
+    return np.concatenate(
+        [
+            maps[indices[start : start + step]]
+            .to(torch.float32)
+            .flatten(1)
+            .numpy()
+            .std(1, dtype=float)
+            for start in range(0, len(indices), step)
+        ]
+    )
 
 
 def _rows(size: int) -> int:

@@ -131,14 +131,10 @@ def _one_thread() -> Iterator[None]:
 
 def _in_cache(maps: Tensor, factor: int, symmetric: bool) -> Quantized:
     done = in_cache(maps, factor, symmetric)
-    if done.loose.any():
-        loose = torch.from_numpy(done.loose)
-        again = _in_float64(maps[loose], factor, symmetric)
-        done.stats[loose] = again.stats
+    if done.odd.any():
         odd = torch.from_numpy(done.odd)
-        done.codes[odd], done.bounds[odd] = (
-            each[odd[loose]] for each in (again.codes, again.bounds)
-        )
+        again = _in_float64(maps[odd], factor, symmetric)
+        done.codes[odd], done.bounds[odd], done.stats[odd] = again.codes, again.bounds, again.stats
     return Quantized(done.codes, done.bounds, done.stats)
 
 
