@@ -19,12 +19,20 @@ export const tileWord = (view: View): string => (view === FILTERS ? "filter" : "
 
 /** `7×7 /2`: the kernel, and the stride where it is not 1. */
 export function kernelText({ kernelSize, stride, dilation, groups }: Layer): string {
-  const parts = kernelSize.length > 0 ? [times(kernelSize)] : [];
-  if (stride.some((step) => step !== 1)) parts.push(`/${perAxis(stride)}`);
-  if (dilation.some((step) => step !== 1)) parts.push(`dilation ${perAxis(dilation)}`);
-  if (groups > 1) parts.push(`${groups} groups`);
-  return parts.join(" ");
+  return joined(
+    [
+      times(kernelSize),
+      unlessOne("/", stride),
+      unlessOne("dilation ", dilation),
+      groups > 1 ? `${groups} groups` : "",
+    ],
+    " ",
+  );
 }
+
+/** A size in each direction after a word; nothing where it is 1 in all. */
+const unlessOne = (word: string, sizes: readonly number[]): string =>
+  sizes.some((size) => size !== 1) ? word + perAxis(sizes) : "";
 
 export const channelsText = ({ inChannels, outChannels }: Layer): string =>
   inChannels === null || outChannels === null ? "" : `${inChannels}→${outChannels}`;
@@ -39,19 +47,18 @@ export function mapText({ outputShapes }: Layer, call = 0): string {
 export function callText(layer: Layer, call: number): string {
   const size = mapText(layer, call);
   const differs = layer.outputShapes.some((_, other) => mapText(layer, other) !== size);
-  return `call ${call + 1} of ${layer.calls}${differs && size !== "" ? ` · ${size}` : ""}`;
+  return joined([`call ${call + 1} of ${layer.calls}`, differs ? size : ""]);
 }
 
 /** What of the input a value depends on: `sees 43×43 px, every 8`; empty where nothing is said of it. */
 export function fieldText(layer: Layer, call: number): string {
   const { fieldReason } = layer;
   const field = fieldOf(layer, call);
-  if (!field) return fieldReason === "" ? "" : `receptive field unknown: ${fieldReason}`;
+  if (!field) return fieldReason && `receptive field unknown: ${fieldReason}`;
   if (field.whole) return "sees the whole input";
   if (field.size.length === 0) return "";
   const unit = ["values", "samples", "px"][field.size.length] ?? "values";
-  const step = field.stride.some((each) => each !== 1) ? `, every ${perAxis(field.stride.map(short))}` : "";
-  return `sees ${times(field.size.map(short))} ${unit}${step}`;
+  return `sees ${times(field.size.map(short))} ${unit}${unlessOne(", every ", field.stride.map(short))}`;
 }
 
 /** Later calls may see more than the first. */
@@ -60,7 +67,7 @@ export const fieldOf = ({ receptiveField, receptiveFields }: Layer, call: number
 
 /** What the numbers of a layer are, and where: `float32 on cpu`. */
 export const storageText = ({ dtype, device }: Layer): string =>
-  joined([dtype, device === "" ? "" : `on ${device}`], " ");
+  joined([dtype, device && `on ${device}`], " ");
 
 /** All that is known of a layer, in one line. */
 export const layerText = (layer: Layer, call = 0): string =>
@@ -90,12 +97,13 @@ export function placeText(
   cell: Cell,
 ): string {
   const channel = frame.channels[order[cell.position]];
-  const parts = [`${tileWord(frame.view)} ${channel}`];
-  if (frame.view === FILTERS && arrangement !== "color") parts.push(kernelPlace(layer, channel, cell.plane));
-  if (slice.depth > 1) parts.push(`depth ${slice.at + 1} of ${slice.depth}`);
-  if (frame.shape.height > 1) parts.push(`row ${cell.row}`);
-  parts.push(`column ${cell.column}`);
-  return parts.join(" · ");
+  return joined([
+    `${tileWord(frame.view)} ${channel}`,
+    frame.view === FILTERS && arrangement !== "color" ? kernelPlace(layer, channel, cell.plane) : "",
+    slice.depth > 1 ? `depth ${slice.at + 1} of ${slice.depth}` : "",
+    frame.shape.height > 1 ? `row ${cell.row}` : "",
+    `column ${cell.column}`,
+  ]);
 }
 
 /** The value there, with how far it can be off; three of them for a filter that is shown in color. */

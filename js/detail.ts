@@ -1,7 +1,7 @@
 import { Cache } from "./cache.js";
 import { type Frame, keyIn, keyOf, tileSize } from "./frame.js";
 import { positionsIn } from "./layout.js";
-import { atEnd, createTimer } from "./listen.js";
+import { createController, createTimer } from "./listen.js";
 import { channelAt } from "./order.js";
 import type { Source } from "./source.js";
 import { currentTransform, type Detail, isWanted, type State, type ViewerStore } from "./state.js";
@@ -30,7 +30,7 @@ export function followDetail(store: ViewerStore, source: Source, signal: AbortSi
       of = frame;
       known = new Cache(BUDGET);
       refused = new Set();
-      request?.abort(new Error("no longer wanted"));
+      request?.abort();
       request = null;
       if (details.size > 0) store.set({ details: new Map() });
     }
@@ -43,11 +43,11 @@ export function followDetail(store: ViewerStore, source: Source, signal: AbortSi
     const missing = lacking(store.state).filter((channel) => !refused.has(channel));
     const channels = missing.slice(0, Math.max(1, Math.floor(ANSWER / tileSize(frame.shape))));
     if (channels.length === 0) return;
-    const mine = new AbortController();
+    const mine = createController(signal);
     request = mine;
     const timer = setTimeout(() => {
       if (store.state.connection === "ok") store.set({ connection: "slow" });
-      mine.abort(new Error("no answer"));
+      mine.abort();
     }, PATIENCE);
     try {
       const { generation: _, ...key } = keyIn(frame);
@@ -66,12 +66,12 @@ export function followDetail(store: ViewerStore, source: Source, signal: AbortSi
       if (of === frame && !mine.signal.aborted) for (const channel of channels) refused.add(channel);
     } finally {
       clearTimeout(timer);
+      mine.abort();
       if (request === mine) request = null;
     }
   }
 
   store.on(["frame", "transform", "scene"], start, signal);
-  atEnd(signal, () => request?.abort(new Error("view closed")));
 }
 
 /** The channels on the screen whose values are needed and not here; none while they would be too many. */

@@ -2,7 +2,7 @@ import { FILTERS, type FrameKey, keyOf } from "./frame.js";
 import { addTo } from "./listen.js";
 import { pythonName } from "./readers.js";
 import { type Arrival, arrivalOf, type Source } from "./source.js";
-import { type Choice, readTrait, readTraits, type Synced } from "./wire.js";
+import { type Choice, readSome, readTraits, type Synced } from "./wire.js";
 
 /** What changes with the image of the batch, beside its maps; `overview` is base64 of the frame of mean maps. */
 interface Seen {
@@ -33,11 +33,7 @@ export function embeddedSource({ metadata, notes, thumbnails, images, state, fra
     if (!Object.hasOwn(images, image)) return {};
     const { seen, picture, overview } = images[image];
     Object.assign(values, { seen, picture, overview: bytesOf(overview) });
-    return {
-      seen: readTrait("seen", seen),
-      picture: readTrait("picture", picture),
-      overview: readTrait("overview", values.overview),
-    };
+    return readSome(["seen", "picture", "overview"], (name) => values[name]);
   }
 
   show(Number(state[pythonName("batchIndex")]));

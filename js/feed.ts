@@ -1,6 +1,7 @@
 import { ranked } from "./badges.js";
 import { Cache } from "./cache.js";
 import { FEATURE_MAPS, FILTERS, type Frame, keyIn, keyOf } from "./frame.js";
+import { atEnd } from "./listen.js";
 import type { Source } from "./source.js";
 import { currentLayer, type State, type ViewerStore, WANTED, wanted } from "./state.js";
 import { NOTHING } from "./wire.js";
@@ -107,15 +108,11 @@ export function feed(store: ViewerStore, source: Source, signal: AbortSignal): v
     },
     signal,
   );
-  signal.addEventListener(
-    "abort",
-    () => {
-      rest();
-      clearTimeout(resting);
-      fetching?.abort();
-    },
-    { once: true },
-  );
+  atEnd(signal, () => {
+    rest();
+    clearTimeout(resting);
+    fetching?.abort();
+  });
   showWanted();
 
   /** Shows what the frame stands in for once it comes, and the frame itself until then, where that takes long. */

@@ -1,5 +1,6 @@
 import { type Frame, statistic, tileOf, tileSize } from "./frame.js";
 import { isEmpty } from "./ranges.js";
+import { upTo } from "./upto.js";
 import type { Hide, Sort } from "./wire.js";
 
 /** Which tiles are shown, and in which order. */
@@ -21,7 +22,7 @@ export function order(frame: Frame, { sort, reference, hide, pinned }: Ranking):
     return Int32Array.from(pinned.map((channel) => tileOf(frame, channel)).filter((tile) => tile >= 0));
   }
   const keys = sortKeys(frame, sort, reference);
-  return Int32Array.from({ length: frame.tiles }, (_, tile) => tile)
+  return Int32Array.from(upTo(frame.tiles, (tile) => tile))
     .filter((tile) => !isHidden(frame, tile, hide))
     .sort((a, b) => compare(keys[b], keys[a]) || frame.channels[a] - frame.channels[b] || a - b);
 }
@@ -53,7 +54,7 @@ function sortKeys(frame: Frame, sort: Sort, reference: number): Float64Array {
   const keys =
     sort === "similarity" && reference >= 0
       ? similarities(frame, reference)
-      : Float64Array.from({ length: frame.tiles }, (_, tile) => sortKey(frame, tile, sort));
+      : Float64Array.from(upTo(frame.tiles, (tile) => sortKey(frame, tile, sort)));
   return keys.map((key) => (Number.isNaN(key) ? Number.NEGATIVE_INFINITY : key));
 }
 
@@ -93,12 +94,13 @@ export function similarities(frame: Frame, reference: number): Float64Array {
   const one = new Float32Array(size);
   const other = new Float32Array(size);
   const norm = centered(reference, one);
-  return Float64Array.from({ length: frame.tiles }, (_, tile) => {
+  const tiles = upTo(frame.tiles, (tile) => {
     const product = norm * centered(tile, other);
     let dot = 0;
     for (let i = 0; i < size; i++) dot += one[i] * other[i];
     return product > 0 ? dot / product : Number.NaN;
   });
+  return Float64Array.from(tiles);
 }
 
 // Not a difference, which is NaN for two infinities.

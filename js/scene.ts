@@ -6,6 +6,7 @@ import { type Arrangement, arrange, type Layout, type Rect, tileRect } from "./l
 import { order, positions, type Ranking } from "./order.js";
 import { transformAt } from "./place.js";
 import { layerRange, sharedRange } from "./ranges.js";
+import { isSame } from "./same.js";
 import { type Slice, sliced } from "./slice.js";
 import type { State, Viewport } from "./state.js";
 import { areColorFilters, currentTransform, sliceOf } from "./state.js";
@@ -47,7 +48,7 @@ export function nextScene(state: Readonly<State>): Pick<State, "scene" | "transf
     return { scene: null, transform: last ? null : transform, arriving };
   }
   const ranking = rankingOf(frame, state);
-  const isRanked = last !== null && last.frame === frame && same(last.ranking, ranking);
+  const isRanked = last !== null && last.frame === frame && isSame(last.ranking, ranking);
   const order_ = isRanked ? last.order : order(frame, ranking);
   if (order_.length === 0) return { scene: null, transform: null, arriving };
   const slice = sliceOf(frame, state);
@@ -101,9 +102,6 @@ function lookOf(frame: Frame, arrangement: Arrangement, slice: Slice, state: Rea
   };
 }
 
-const same = (a: Ranking, b: Ranking): boolean =>
-  a.sort === b.sort && a.reference === b.reference && a.hide === b.hide && `${a.pinned}` === `${b.pinned}`;
-
 /** The positions of the picked channels that are in the frame. */
 export const pickedPositions = ({ frame, positions }: Scene, channels: readonly number[]): number[] =>
   channels.flatMap((channel) => {
@@ -152,7 +150,7 @@ const isSamePlace = ({ frame, layout }: Scene, next: Frame, tiles: number): bool
   frame.layer === next.layer &&
   frame.view === next.view &&
   layout.tiles === tiles &&
-  `${Object.values(frame.shape)}` === `${Object.values(next.shape)}`;
+  isSame(frame.shape, next.shape);
 
 /** After a change of the viewport: the point in its center stays there. */
 function recenter(t: Transform, before: { width: number; height: number }, limits: Limits): Transform | null {

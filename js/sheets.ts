@@ -3,6 +3,7 @@ import { element } from "./dom.js";
 import type { Layout } from "./layout.js";
 import type { Placement } from "./placement.js";
 import type { Patch } from "./raster.js";
+import { isSame } from "./same.js";
 import type { Scene } from "./scene.js";
 import type { Detail } from "./state.js";
 
@@ -131,5 +132,3 @@ function createSheet({ x, y, width, height }: Patch, grain: Layout["grain"]): Sh
     },
   };
 }
-
-const isSame = (a: object | undefined, b: object): boolean => JSON.stringify(a) === JSON.stringify(b);

@@ -149,10 +149,10 @@ export function liveSource(model: AnyModel, live = true): Source {
     want(key) {
       // The kernel knows from the traits. The frame may also be here already, when it was not the news.
       const arrival = currentFrame();
-      if (!isOf(key, arrival)) {
-        if (live) return;
-        for (const listener of frameListeners) listener({ failure: whyNot(arrival), absent: true });
-      } else for (const listener of frameListeners) listener(arrival);
+      const isHere = isOf(key, arrival);
+      if (live && !isHere) return;
+      const news = isHere ? arrival : { failure: whyNot(arrival), absent: true };
+      for (const listener of frameListeners) listener(news);
     },
 
     onFrame(listener, signal) {

@@ -75,7 +75,7 @@ export function mountViewer({ root, store, source, signal, fill = false }: Viewe
       store.set({ panels: { ...store.state.panels, layers: true } });
       focusOn(root.querySelector<HTMLElement>(".cnnvis-filter"));
     },
-    toggleFullscreen: () => toggleFullscreen(root, (toast) => store.set({ toast })),
+    toggleFullscreen: () => toggleFullscreen(root, store),
     ...exportsOf(store, source, canvas, signal),
   };
   const keys = keymap(store, source, actions);
@@ -130,8 +130,8 @@ export function mountViewer({ root, store, source, signal, fill = false }: Viewe
   atEnd(signal, () => root.replaceChildren());
 }
 
-function toggleFullscreen(root: HTMLElement, say: (text: string) => void): void {
-  const refused = () => say("This page does not let the view fill the screen.");
+function toggleFullscreen(root: HTMLElement, store: ViewerStore): void {
+  const refused = () => store.set({ toast: "This page does not let the view fill the screen." });
   if (!document.fullscreenEnabled) refused();
   else if (document.fullscreenElement !== null) document.exitFullscreen().catch(() => {});
   else root.requestFullscreen().catch(refused);

@@ -318,11 +318,12 @@ export const FRAME = "frame";
 export const readTrait = <Name extends keyof Synced>(name: Name, value: unknown): Synced[Name] =>
   READERS[name](value);
 
-/** All of the shared state, from a function that gives Python's value of a trait. */
-export const readTraits = (get: (name: string) => unknown): Synced =>
-  Object.fromEntries(
-    SYNCED.map((name) => [name, readTrait(name, get(pythonName(name)))]),
-  ) as unknown as Synced;
+/** Some of the shared state, from a function that gives Python's value of a trait. */
+export const readSome = (names: readonly (keyof Synced)[], get: (name: string) => unknown): Partial<Synced> =>
+  Object.fromEntries(names.map((name) => [name, readTrait(name, get(pythonName(name)))]));
+
+/** All of it. */
+export const readTraits = (get: (name: string) => unknown): Synced => readSome(SYNCED, get) as Synced;
 
 export interface DetailRequest {
   readonly layer: string;
