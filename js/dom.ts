@@ -78,8 +78,5 @@ export function take(event: Event): void {
 /** Scrolls a box to one of its children, and nothing around the box as `scrollIntoView` would. */
 export function reveal(box: HTMLElement, child: HTMLElement): void {
   const top = child.offsetTop - (child.offsetParent === box ? 0 : box.offsetTop);
-  if (top < box.scrollTop) box.scrollTop = top;
-  else if (top + child.offsetHeight > box.scrollTop + box.clientHeight) {
-    box.scrollTop = top + child.offsetHeight - box.clientHeight;
-  }
+  box.scrollTop = Math.max(Math.min(box.scrollTop, top), top + child.offsetHeight - box.clientHeight);
 }

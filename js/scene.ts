@@ -48,13 +48,13 @@ export function nextScene(state: Readonly<State>): Pick<State, "scene" | "transf
     return { scene: null, transform: last ? null : transform, arriving };
   }
   const ranking = rankingOf(frame, state);
-  const isRanked = last !== null && last.frame === frame && isSame(last.ranking, ranking);
+  const isRanked = last?.frame === frame && isSame(last.ranking, ranking);
   const order_ = isRanked ? last.order : order(frame, ranking);
   if (order_.length === 0) return { scene: null, transform: null, arriving };
   const slice = sliceOf(frame, state);
   const arrangement = arrangementOf(frame, slice, state);
   // Who has zoomed in looks at a tile, not at the whole: then its neighbors stay where they are.
-  const stays = last !== null && transform !== null && isSamePlace(last, frame, order_.length);
+  const stays = last && transform && isSamePlace(last, frame, order_.length);
   const arrives = arriving?.key === keyOf(frame) ? arriving.place : null;
   const layout = arrange(
     sliced(frame.shape, slice),

@@ -35,10 +35,10 @@ export const wordsOf = (query: string): string[] =>
  */
 export const isFound = ({ name, text, channels, sizes }: Findable, words: readonly string[]): boolean =>
   words.every((word) => {
-    if (/^\d+$/.test(word)) return channels.includes(Number(word)) || name.includes(word);
-    if (/^\d+(x\d+)*x$/.test(word)) return name.includes(word) || sizes.some((size) => size.startsWith(word));
-    if (/^\d+(x\d+)+$/.test(word)) return name.includes(word) || sizes.includes(word);
-    return text.includes(word);
+    if (!/^\d+(x\d+)*x?$/.test(word)) return text.includes(word);
+    if (name.includes(word)) return true;
+    if (!word.includes("x")) return channels.includes(Number(word));
+    return sizes.some((size) => (word.endsWith("x") ? size.startsWith(word) : size === word));
   });
 
 /** The parts of a text that are one of the words, from each start to its stop, in order and apart. */

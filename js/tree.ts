@@ -51,7 +51,7 @@ export function treeOf(layers: readonly Leaf[]): Row[] {
         at.byPart.set(part, next);
         at.children.push(next);
       }
-      if (dot < 0 && next.layer >= 0) at.children.push({ ...moduleOf(name), layer: index });
+      if (dot < 0 && next.layer >= 0) at.children.push(moduleOf(name, index));
       else if (dot < 0) next.layer = index;
       at = next;
       start = stop + 1;
@@ -60,7 +60,7 @@ export function treeOf(layers: readonly Leaf[]): Row[] {
   return rowsOf(root, layers);
 }
 
-const moduleOf = (key: string): Module => ({ key, children: [], byPart: new Map(), layer: -1 });
+const moduleOf = (key: string, layer = -1): Module => ({ key, children: [], byPart: new Map(), layer });
 
 type Mutable<Type> = { -readonly [Key in keyof Type]: Type[Key] };
 

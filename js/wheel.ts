@@ -52,6 +52,6 @@ function doublings({ deltaY, deltaMode, ctrlKey }: WheelEvent): number {
 
 /** Whether the canvas is what keys go to; in a shadow tree, the document's active element is its host. */
 function hasFocus(canvas: HTMLCanvasElement): boolean {
-  const root = canvas.getRootNode();
-  return (root instanceof Document || root instanceof ShadowRoot) && root.activeElement === canvas;
+  const root = canvas.getRootNode() as Document | ShadowRoot;
+  return root.activeElement === canvas;
 }

@@ -18,9 +18,9 @@ export function virtualRows(make: (index: number) => HTMLElement, signal: AbortS
   function render(): void {
     const { start, stop } = rowsWithin(offsets, box.scrollTop, box.clientHeight, BEYOND);
     const wanted = items.slice(start, stop);
-    const at = positions.get(active);
-    if (at !== undefined && at < start) wanted.unshift(active);
-    if (at !== undefined && at >= stop) wanted.push(active);
+    const at = positions.get(active) ?? Number.NaN; // which is neither before nor after
+    if (at < start) wanted.unshift(active);
+    if (at >= stop) wanted.push(active);
     const kept = new Set(wanted);
     for (const [item, node] of shown) {
       if (kept.has(item)) continue;
@@ -44,7 +44,7 @@ export function virtualRows(make: (index: number) => HTMLElement, signal: AbortS
 
   /** Other items, or the same in other places; `fresh` makes their elements anew. */
   function set(next: readonly number[], heights: readonly number[], fresh: boolean): void {
-    const focused = fresh && box.contains(space.querySelector(":focus"));
+    const focused = fresh && space.querySelector(":focus");
     if (fresh) {
       space.replaceChildren();
       shown.clear();
@@ -76,7 +76,7 @@ export function virtualRows(make: (index: number) => HTMLElement, signal: AbortS
   function keep(item: number): void {
     if (!positions.has(item)) return;
     active = item;
-    const focused = box.contains(space.querySelector(":focus"));
+    const focused = space.querySelector(":focus");
     render();
     if (focused) focusOn(shown.get(item));
   }

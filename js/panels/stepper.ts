@@ -29,7 +29,7 @@ export function createStepper(noun: string, choose: (index: number) => void, sig
     const { options, selectedIndex } = select;
     let at = selectedIndex + by;
     while (options[at]?.disabled) at += by;
-    return options[at] === undefined ? selectedIndex : at;
+    return options[at] ? at : selectedIndex;
   }
 
   listen(select, "change", () => choose(select.selectedIndex), signal);

@@ -5,11 +5,7 @@ import { sheetPanel } from "./sheet.js";
 
 /** Text to be copied by hand, selected: for pages that may not use the clipboard, nor save files. */
 export function textPanel(store: ViewerStore, signal: AbortSignal): HTMLElement {
-  const text = element("textarea.text", {
-    readonly: true,
-    "aria-label": "Values",
-    rows: 12,
-  });
+  const text = element("textarea.text", { readonly: true, "aria-label": "Values", rows: 12 });
   const save = button("button", "Save as a file", () => saveText(store.state.text, "values.txt"), signal);
   const panel = sheetPanel(
     store,
@@ -22,9 +18,9 @@ export function textPanel(store: ViewerStore, signal: AbortSignal): HTMLElement 
   );
   store.on(
     ["sheet", "text"],
-    () => {
-      const isOpen = store.state.sheet === "text";
-      text.value = isOpen ? store.state.text : "";
+    (state) => {
+      const isOpen = state.sheet === "text";
+      text.value = isOpen ? state.text : "";
       if (!isOpen) return;
       focusOn(text);
       text.select();
