@@ -19,6 +19,7 @@ export function createChart(): Chart {
     role: "img",
     viewBox: `0 0 ${BINS} 1`,
     preserveAspectRatio: "none",
+    "aria-label": "Histogram",
   });
   const [zero, bars, here] = ["zero", "bars", "here"].map((name) => {
     const line = document.createElementNS(SVG, "path");
