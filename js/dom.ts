@@ -65,9 +65,7 @@ export function pointOn(node: Element, { clientX, clientY }: MouseEvent): Point 
 }
 
 /** Gives the focus to a node, where there is one, and leaves the page where it is scrolled to. */
-export function focusOn(node: HTMLElement | null | undefined): void {
-  node?.focus({ preventScroll: true });
-}
+export const focusOn = (node: HTMLElement | null | undefined): void => node?.focus({ preventScroll: true });
 
 /** Takes an event: neither the browser nor the notebook around the view does anything more with it. */
 export function take(event: Event): void {

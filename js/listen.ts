@@ -42,9 +42,8 @@ export function onResize(node: HTMLElement, run: () => void, signal: AbortSignal
 }
 
 /** Calls `run` once, when the signal aborts. */
-export function atEnd(signal: AbortSignal, run: () => unknown): void {
+export const atEnd = (signal: AbortSignal, run: () => unknown): void =>
   signal.addEventListener("abort", run, { once: true });
-}
 
 /** A timer that ends with the signal: each call stops what it waits for, and starts it anew for what is to run. */
 export function createTimer(signal: AbortSignal): (run?: () => void, milliseconds?: number) => void {
