@@ -27,6 +27,13 @@ export function element<Tag extends keyof HTMLElementTagNameMap>(
   return node;
 }
 
+/** An element around what belongs together, with what it is called. */
+export const group = (
+  what: `div.${string}`,
+  name: string,
+  ...parts: (Attributes | Child)[]
+): HTMLDivElement => element(what, { role: "group", "aria-label": name }, ...parts);
+
 /** A button that does something when it is pressed; `name` is what it is called where its text does not say it. */
 export function button(
   kind: string,

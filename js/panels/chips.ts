@@ -1,4 +1,4 @@
-import { element, focusOn } from "../dom.js";
+import { element, focusOn, group } from "../dom.js";
 import { listen } from "../listen.js";
 
 export interface Chip {
@@ -11,7 +11,7 @@ export interface Chip {
  * there, and no button is where there is no choice.
  */
 export function chips(onPick: (text: string) => void, signal: AbortSignal) {
-  const root = element("div.chips", { role: "group", "aria-label": "Which layers" });
+  const root = group("div.chips", "Which layers");
   let buttons: HTMLElement[] = [];
   let names: string[] = [];
 

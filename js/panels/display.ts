@@ -1,4 +1,4 @@
-import { element, setText } from "../dom.js";
+import { element, group, setText } from "../dom.js";
 import { plain } from "../format.js";
 import { listen } from "../listen.js";
 import { layerRange, typedRange } from "../ranges.js";
@@ -27,7 +27,7 @@ export function displayPanel(store: ViewerStore, source: Source, signal: AbortSi
     signal,
   );
   const hide = menu("Hide maps of", HIDES, HIDE_NAMES, (hide) => source.choose({ hide }), signal);
-  const overlay = element("input.slider", { type: "range", min: 0, max: 100, step: 1 });
+  const overlay = element("input.slider", { type: "range", min: 0, max: 100 });
   const image = element("label.field", element("span", "Image below"), overlay);
   const {
     element: holder,
@@ -37,14 +37,7 @@ export function displayPanel(store: ViewerStore, source: Source, signal: AbortSi
     "Display",
     "Limits, clipping, hidden maps, the image below",
     signal,
-    element(
-      "div.field",
-      { role: "group", "aria-label": "Limits" },
-      element("span", "Limits"),
-      low,
-      element("span", "to"),
-      high,
-    ),
+    group("div.field", "Limits", element("span", "Limits"), low, element("span", "to"), high),
     rule,
     clip.field,
     hide.field,

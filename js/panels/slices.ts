@@ -8,7 +8,6 @@ export function slicesPanel(store: ViewerStore, source: Source, signal: AbortSig
   const slider = element("input.slider", {
     type: "range",
     min: 1,
-    step: 1,
     title: "Slice in depth (keys [ and ])",
   });
   const where = element("output.slice");

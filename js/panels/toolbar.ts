@@ -1,7 +1,7 @@
 import { badgesOf } from "../badges.js";
 import { type Colormap, FAMILIES, SAFE } from "../colormaps.js";
 import { blockText, callText, layerText, tileWord, viewWord } from "../describe.js";
-import { button, element, setAttributes, setText } from "../dom.js";
+import { button, element, group, setAttributes, setText } from "../dom.js";
 import { capitalized } from "../format.js";
 import { FEATURE_MAPS, FILTERS } from "../frame.js";
 import type { Actions } from "../keys.js";
@@ -145,7 +145,7 @@ export function toolbarPanel(
     element(
       "div.bar",
       { role: "toolbar", "aria-label": "View" },
-      element("div.segments", { role: "group", "aria-label": "What is shown" }, ...views),
+      group("div.segments", "What is shown", ...views),
       calls.element,
       images.element,
       slicesPanel(store, source, signal),

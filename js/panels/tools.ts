@@ -1,4 +1,4 @@
-import { button, element, setAttributes } from "../dom.js";
+import { button, element, group, setAttributes } from "../dom.js";
 import type { Actions } from "../keys.js";
 import { foldPanel, type Panels, type State, type ViewerStore } from "../state.js";
 import { step } from "../trail.js";
@@ -9,8 +9,6 @@ export function toolsPanel(store: ViewerStore, actions: Actions, signal: AbortSi
   const { motion, go } = actions;
 
   const tool = (glyph: string, title: string, run: () => void) => button("tool", glyph, run, signal, title);
-  const group = (name: string, ...buttons: HTMLElement[]) =>
-    element("div.tools", { role: "group", "aria-label": name }, ...buttons);
 
   const back = tool("←", "Back (Alt + ←)", () => go(-1));
   const forward = tool("→", "Forward (Alt + →)", () => go(1));
@@ -52,14 +50,16 @@ export function toolsPanel(store: ViewerStore, actions: Actions, signal: AbortSi
 
   return element(
     "div.toolsets",
-    group("History", back, forward),
+    group("div.tools", "History", back, forward),
     group(
+      "div.tools",
       "Zoom",
       tool("−", "Zoom out (-)", () => motion.zoomBy(1 / 1.5)),
       tool("Fit", "Fit: show all (0)", motion.fit),
       tool("+", "Zoom in (+)", () => motion.zoomBy(1.5)),
     ),
     group(
+      "div.tools",
       "View",
       fold("layers", "☰", "Layers (l)"),
       fold("inspector", "◧", "Inspector (i)"),
