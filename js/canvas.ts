@@ -29,6 +29,8 @@ export function createCanvas(store: ViewerStore, signal: AbortSignal): HTMLCanva
 
   function paint(): void {
     scheduled = 0;
+    // Of what is off the screen no observer tells; it is drawn there too, since a page can be printed.
+    if (store.state.viewport.width === 0) measure();
     const { state } = store;
     const { viewport, scene } = state;
     const { ratio } = viewport;

@@ -70,7 +70,8 @@ export interface Frame extends FrameKey {
 /**
  * Reads a frame.
  *
- * @param bytes may start anywhere in its buffer; the codes stay where they are, the rest is copied.
+ * @param bytes may start anywhere in its buffer; the arrays stay where they are, unless one does not start at a
+ *   multiple of its size: that one is copied.
  * @throws FrameError for anything that is not a frame of this protocol.
  */
 export function parseFrame(bytes: Uint8Array): Frame {
@@ -188,7 +189,7 @@ type Arrays = { [Type in keyof typeof ARRAYS]: InstanceType<(typeof ARRAYS)[Type
 /** A size that is not known beforehand. */
 const ANY = -1;
 
-/** The array of a name; bytes stay where they are, all else is copied, as it must start at a multiple of its size. */
+/** The array of a name, where it is if it can be. */
 function tensor<Type extends keyof Arrays>(
   header: Record<string, unknown>,
   body: Uint8Array,
@@ -203,11 +204,13 @@ function tensor<Type extends keyof Arrays>(
   expect(isShape, `${name} of shape (${sizes.map((n) => (n === ANY ? "any" : n)).join(", ")})`);
   expect(isSizes(offsets) && offsets.length === 2, `two offsets of ${name}`);
   const [start, end] = offsets;
-  const size = shape.reduce((product, n) => product * n, ARRAYS[dtype].BYTES_PER_ELEMENT);
+  const each = ARRAYS[dtype].BYTES_PER_ELEMENT;
+  const size = shape.reduce((product, n) => product * n, each);
   expect(start <= end && end <= body.length, `${name} within the frame`);
   expect(end - start === size, `${size} bytes of ${name}`);
   const bytes = body.subarray(start, end);
-  return (dtype === "U8" ? bytes : new ARRAYS[dtype](new Uint8Array(bytes).buffer)) as Arrays[Type];
+  const { buffer, byteOffset } = bytes.byteOffset % each === 0 ? bytes : bytes.slice();
+  return new ARRAYS[dtype](buffer as ArrayBuffer, byteOffset, size / each) as Arrays[Type];
 }
 
 function fullShape(meta: Record<string, unknown>): Shape {

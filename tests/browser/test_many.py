@@ -23,6 +23,12 @@ for w in ws[:25]:
 # JupyterLab shows the first 50 outputs of a cell
 REST = "for w in ws[25:]: display(w)"
 
+# of each widget: whether the browser lays out and draws what is in it
+SEEN = """
+() => [...document.querySelectorAll(".cnnvis-canvas")].map(
+  (canvas) => canvas.checkVisibility({ contentVisibilityAuto: true }))
+"""
+
 
 def ready(count: int) -> str:
     return f"""document.querySelectorAll('.cnnvis-canvas[data-state="ready"]').length === {count}"""
@@ -34,6 +40,13 @@ def test_fifty_widgets_in_one_notebook(lab: Lab, page: Page) -> None:
     notebook = Notebook(lab, page, "fifty", [CELL, REST])
     notebook.run()
     page.wait_for_function(ready(COUNT), timeout=120_000)
+
+    # what is off the screen was drawn once, and costs nothing from then on
+    seen = page.evaluate(SEEN)
+    assert seen.count(True) in range(1, 10)
+    page.locator(".cnnvis").nth(20).scroll_into_view_if_needed()
+    page.wait_for_function(f"({SEEN})()[20]")
+    assert page.evaluate(SEEN).count(True) in range(1, 10)
 
     # a click in one of them moves that one alone, on both sides
     one = View(page, page.locator(".cnnvis").nth(20))
