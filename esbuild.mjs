@@ -9,8 +9,8 @@ const OFTEN = {
   globalThis:
     "AbortController Float64Array Int32Array Number Object String Uint32Array clearTimeout document performance setTimeout",
   Math: "abs ceil floor max min round",
-  Number: "NEGATIVE_INFINITY isFinite isNaN isSafeInteger",
-  Array: "from isArray",
+  Number: "NEGATIVE_INFINITY isFinite isSafeInteger",
+  Array: "isArray",
   Object: "entries",
   JSON: "stringify",
 };

@@ -37,7 +37,7 @@ const KINDS: Record<string, readonly [tone: Tone, text?: string]> = {
 const ORDER = Object.keys(KINDS);
 
 /** One badge for each kind of note, what matters most first. */
-export function badgesOf(notes: readonly Note[], layer: Layer | null): Badge[] {
+export function badgesOf(notes: readonly Note[] | undefined, layer: Layer | null): Badge[] {
   const kinds = new Map<string, string[]>();
   for (const { kind, text } of ranked(notes)) kinds.set(kind, [...(kinds.get(kind) ?? []), text]);
   return [...kinds].map(([kind, texts]) => {
@@ -46,13 +46,10 @@ export function badgesOf(notes: readonly Note[], layer: Layer | null): Badge[] {
 }
 
 /** The notes, what matters most first. */
-export function ranked(notes: readonly Note[]): Note[] {
-  return [...notes].sort((a, b) => rank(a.kind) - rank(b.kind));
-}
+export const ranked = (notes: readonly Note[] = []): Note[] =>
+  [...notes].sort((a, b) => rank(a.kind) - rank(b.kind));
 
-export function toneOf(kind: string): Tone {
-  return known(kind)?.[0] ?? "plain";
-}
+export const toneOf = (kind: string): Tone => known(kind)?.[0] ?? "plain";
 
 /** What of the badges has room: as many as stay within `room` characters, at least one, and how many are left. */
 export function fitting(badges: readonly Badge[], room: number): { shown: readonly Badge[]; more: number } {
@@ -69,9 +66,8 @@ export function kindText(kind: string, layer: Layer | null): string {
   return text ?? (kind || "note");
 }
 
-function known(kind: string): (typeof KINDS)[string] | undefined {
-  return Object.hasOwn(KINDS, kind) ? KINDS[kind] : undefined;
-}
+const known = (kind: string): (typeof KINDS)[string] | undefined =>
+  Object.hasOwn(KINDS, kind) ? KINDS[kind] : undefined;
 
 function rank(kind: string): number {
   const at = ORDER.indexOf(kind);

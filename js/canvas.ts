@@ -1,9 +1,9 @@
 import { element } from "./dom.js";
 import { type Frame, keyOf } from "./frame.js";
-import { atEnd } from "./listen.js";
+import { atEnd, createTimer, onResize } from "./listen.js";
 import type { Palette } from "./marks.js";
-import { Painter, paletteOf } from "./painter.js";
-import { currentTransform, isWanted, type ViewerStore } from "./state.js";
+import { createPainter, paletteOf } from "./painter.js";
+import { currentTransform, isWanted, type State, type ViewerStore } from "./state.js";
 
 /** Milliseconds that coloring may hold up a frame; a larger picture comes in parts. */
 const PATIENCE = 12;
@@ -14,13 +14,13 @@ const LATE = 150;
 export function createCanvas(store: ViewerStore, signal: AbortSignal): HTMLCanvasElement {
   const canvas = element("canvas.canvas", { tabindex: 0, role: "application" });
   const context = canvas.getContext("2d");
-  const painter = new Painter(schedule, PATIENCE);
+  const painter = createPainter(schedule, PATIENCE);
   let palette: Palette | null = null;
   let painted = "";
   let scheduled = 0;
   let drawn: Frame | null = null;
   let begun = 0;
-  let late: ReturnType<typeof setTimeout> | undefined;
+  const late = createTimer(signal);
   wait("loading");
 
   function schedule(): void {
@@ -33,41 +33,43 @@ export function createCanvas(store: ViewerStore, signal: AbortSignal): HTMLCanva
     if (store.state.viewport.width === 0) measure();
     const { state } = store;
     const { viewport, scene } = state;
+    const { ratio } = viewport;
     const frame = scene?.frame ?? null;
     if (frame !== drawn || (frame && keyOf(frame) === painted)) begun = 0;
     drawn = frame;
     begun ||= performance.now();
-    const width = Math.round(viewport.width * viewport.ratio);
-    const height = Math.round(viewport.height * viewport.ratio);
+    const width = Math.round(viewport.width * ratio);
+    const height = Math.round(viewport.height * ratio);
     // Setting the size clears the canvas, even when it is the same.
     if (canvas.width !== width) canvas.width = width;
     if (canvas.height !== height) canvas.height = height;
-    if (context !== null) {
+    if (context) {
       context.clearRect(0, 0, width, height);
       palette ??= paletteOf(canvas);
-      painter.draw(context, state, { width, height, ratio: viewport.ratio }, palette);
+      painter.draw(context, state, { width, height, ratio }, palette);
     }
     report();
   }
 
   function report(): void {
-    const { scene, status } = store.state;
-    const t = currentTransform(store.state);
+    const { state } = store;
+    const { scene, status, came } = state;
+    const t = currentTransform(state);
     const frame = scene?.frame ?? null;
-    const shown = isWanted(frame, store.state);
-    const isComplete = shown && painter.isComplete;
-    canvas.dataset.coloring = String(shown && !isComplete);
-    canvas.dataset.transform = t ? `${t.k},${t.x},${t.y}` : "";
-    canvas.dataset.layer = frame?.layer ?? "";
-    canvas.dataset.view = frame?.view ?? "";
-    canvas.dataset.call = String(frame?.call ?? "");
-    canvas.dataset.image = String(frame?.image ?? "");
-    canvas.dataset.slice = String(scene?.slice.at ?? "");
-    canvas.dataset.generation = String(frame?.generation ?? "");
-    wait(status.kind === "ready" && !isComplete ? "loading" : status.kind);
-    const key = isComplete ? keyOf(frame) : "";
-    if (key !== "" && key !== painted) {
-      const { came } = store.state;
+    const isShown = isWanted(frame, state);
+    const key = isShown && painter.isComplete ? keyOf(frame) : "";
+    Object.assign(canvas.dataset, {
+      coloring: isShown && !key,
+      transform: t ? `${t.k},${t.x},${t.y}` : "",
+      layer: frame?.layer ?? "",
+      view: frame?.view ?? "",
+      call: frame?.call ?? "",
+      image: frame?.image ?? "",
+      slice: scene?.slice.at ?? "",
+      generation: frame?.generation ?? "",
+    });
+    wait(status.kind === "ready" && !key ? "loading" : status.kind);
+    if (key && key !== painted) {
       // What was asked for may be on the screen already.
       const since = Math.max(begun, came.decoded);
       const colored = Math.max(painter.colored, since);
@@ -83,31 +85,27 @@ export function createCanvas(store: ViewerStore, signal: AbortSignal): HTMLCanva
   function wait(state: string): void {
     if (canvas.dataset.state === state) return;
     canvas.dataset.state = state;
-    clearTimeout(late);
+    late();
     delete canvas.dataset.late;
-    if (state === "loading") late = setTimeout(() => (canvas.dataset.late = ""), LATE);
+    if (state === "loading") late(() => (canvas.dataset.late = ""), LATE);
   }
 
   function measure(): void {
     const { width, height } = canvas.getBoundingClientRect();
-    const ratio = window.devicePixelRatio;
+    const ratio = devicePixelRatio;
     const last = store.state.viewport;
     if (width === last.width && height === last.height && ratio === last.ratio) return;
     store.set({ viewport: { width, height, ratio } });
   }
 
-  const observer = new ResizeObserver(measure);
-  observer.observe(canvas);
+  onResize(canvas, measure, signal);
   followDensity(measure, signal);
   atEnd(signal, () => {
-    observer.disconnect();
     cancelAnimationFrame(scheduled);
-    clearTimeout(late);
     painter.clear();
   });
   /** A new frame is drawn at once, so that it is there when the screen is next drawn. */
-  function changed(): void {
-    const { scene } = store.state;
+  function changed({ scene }: Readonly<State>): void {
     if (!scene || scene.frame === drawn) schedule();
     else {
       cancelAnimationFrame(scheduled);
@@ -122,24 +120,20 @@ export function createCanvas(store: ViewerStore, signal: AbortSignal): HTMLCanva
     signal,
   );
   // Nothing that is drawn changes with it; where a new frame comes too, it is drawn first.
-  store.on(["status"], () => (store.state.scene?.frame ?? null) === drawn && report(), signal);
+  store.on(["status"], ({ scene }) => (scene?.frame ?? null) === drawn && report(), signal);
   schedule();
   return canvas;
 }
 
 /** Calls back when the window comes to a screen of another density, or the page is zoomed. */
 function followDensity(changed: () => void, signal: AbortSignal): void {
-  const next = new AbortController();
-  const end = () => next.abort();
-  signal.addEventListener("abort", end, { signal: next.signal });
-  matchMedia(`(resolution: ${window.devicePixelRatio}dppx)`).addEventListener(
+  matchMedia(`(resolution: ${devicePixelRatio}dppx)`).addEventListener(
     "change",
     () => {
-      end();
       changed();
       // The question holds for one density: for the new one it is another.
       followDensity(changed, signal);
     },
-    { signal: next.signal },
+    { once: true, signal },
   );
 }

@@ -1,19 +1,21 @@
 import { TABLES } from "./colortables.js";
 import { FILTERS, type View } from "./frame.js";
 import { upTo } from "./upto.js";
-import type { Colormap, Scale } from "./wire.js";
-
-export type NamedColormap = Exclude<Colormap, "auto">;
+import type { Scale } from "./wire.js";
 
 /** Drawn where a value is NaN or infinite: a color that none of the maps has. */
 export const NONFINITE = { r: 255, g: 0, b: 204 };
 
 /** The maps by what they are for. Viridis and its kin rise evenly in lightness; diverging ones do so on both sides. */
-export const FAMILIES: readonly (readonly [name: string, maps: readonly NamedColormap[]])[] = [
+export const FAMILIES = [
   ["Even steps", ["viridis", "cividis", "magma", "inferno", "plasma"]],
   ["Gray", ["gray", "gray_r"]],
   ["About zero", ["RdBu", "PuOr", "BrBG", "PRGn"]],
-];
+] as const;
+export type NamedColormap = (typeof FAMILIES)[number][1][number];
+/** All of them, and what is the one that fits what is shown. */
+export const COLORMAPS = ["auto", ...FAMILIES.flatMap(([, maps]): readonly NamedColormap[] => maps)] as const;
+export type Colormap = (typeof COLORMAPS)[number];
 
 /**
  * Maps that people with the common color deficiencies read too: by their lightness (viridis, cividis and the
@@ -36,22 +38,19 @@ export function resolveColormap(colormap: Colormap, view: View, scale: Scale): N
   return view === FILTERS || scale === "symmetric" ? "RdBu" : "viridis";
 }
 
-export function isDiverging(colormap: NamedColormap): boolean {
-  return FAMILIES[2][1].includes(colormap);
-}
+export const isDiverging = (colormap: NamedColormap): boolean =>
+  FAMILIES[2][1].some((map) => map === colormap);
 
 /** CSS colors for a gradient: a map's ends and what lies between. */
-export function colorStops(colormap: NamedColormap): string[] {
-  return upTo(25, (i) => `rgb(${channelsAt(colormap, i / 24).join(", ")})`);
-}
+export const colorStops = (colormap: NamedColormap): string[] =>
+  upTo(25, (i) => `rgb(${channelsAt(colormap, i / 24).join(", ")})`);
 
 /** 256 colors as they lie in the memory of an ImageData: red in the lowest byte. */
-export function colorTable(colormap: NamedColormap): Uint32Array {
-  return Uint32Array.from({ length: 256 }, (_, i) => {
+export const colorTable = (colormap: NamedColormap): Uint32Array =>
+  Uint32Array.from({ length: 256 }, (_, i) => {
     const [r, g, b] = channelsAt(colormap, i / 255);
     return pixel(r, g, b);
   });
-}
 
 /** A uniform cubic B-spline, as d3-scale-chromatic's; beyond an end lies the mirror image of the point before it. */
 function channelsAt(colormap: NamedColormap, t: number): number[] {
@@ -73,6 +72,5 @@ function channelsAt(colormap: NamedColormap, t: number): number[] {
   });
 }
 
-export function pixel(r: number, g: number, b: number): number {
-  return ((255 << 24) | (b << 16) | (g << 8) | r) >>> 0;
-}
+export const pixel = (r: number, g: number, b: number): number =>
+  ((255 << 24) | (b << 16) | (g << 8) | r) >>> 0;

@@ -32,11 +32,11 @@ export function followConnection(store: ViewerStore, source: Source, signal: Abo
     void check();
   }, signal);
   // What was asked for first is answered first: then an answer to this says that the first was lost.
-  store.on(["connection"], () => store.state.connection === "slow" && void recover(), signal);
+  store.on(["connection"], ({ connection }) => connection === "slow" && void recover(), signal);
 
   async function recover(): Promise<void> {
     try {
-      await inTime(signal, null, source.resend);
+      await source.resend(signal);
       if (store.state.connection === "slow") store.set({ connection: "ok" });
     } catch {
       // Where the question cannot even be sent, nobody is there; a busy kernel only leaves it waiting.

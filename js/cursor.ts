@@ -51,6 +51,4 @@ function common(a: Rect, b: Rect): Rect | null {
   return width > 0 && height > 0 ? { x, y, width, height } : null;
 }
 
-function within(index: number, count: number): number {
-  return Math.min(Math.max(index, 0), count - 1);
-}
+const within = (index: number, count: number): number => Math.min(Math.max(index, 0), count - 1);

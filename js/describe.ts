@@ -1,31 +1,41 @@
 /** Sentences about a layer and its values: the words of the view in one place. */
 
-import { colorStops } from "./colormaps.js";
+import type { Look } from "./atlas.js";
+import { colorStops, type NamedColormap } from "./colormaps.js";
 import { count, exactly, joined, perAxis, plain, times, withError } from "./format.js";
 import { codeAt, dequantize, errorOf, FILTERS, type Frame, type View } from "./frame.js";
 import type { Cell } from "./layout.js";
+import { typedRange } from "./ranges.js";
 import type { Scene } from "./scene.js";
 import { planeOf } from "./slice.js";
 import { bestOf, currentLayer, exactAt, pointedAt, type State } from "./state.js";
 import type { Layer, ReceptiveField } from "./wire.js";
 
+/** What all tiles are called. */
+export const viewWord = (view: View): string => (view === FILTERS ? "filters" : "feature maps");
+
 /** What one tile is called. */
-export function tileWord(view: View): string {
-  return view === FILTERS ? "filter" : "channel";
-}
+export const tileWord = (view: View): string => (view === FILTERS ? "filter" : "channel");
 
 /** `7×7 /2`: the kernel, and the stride where it is not 1. */
 export function kernelText({ kernelSize, stride, dilation, groups }: Layer): string {
-  const parts = kernelSize.length > 0 ? [times(kernelSize)] : [];
-  if (stride.some((step) => step !== 1)) parts.push(`/${perAxis(stride)}`);
-  if (dilation.some((step) => step !== 1)) parts.push(`dilation ${perAxis(dilation)}`);
-  if (groups > 1) parts.push(`${groups} groups`);
-  return parts.join(" ");
+  return joined(
+    [
+      times(kernelSize),
+      unlessOne("/", stride),
+      unlessOne("dilation ", dilation),
+      groups > 1 ? `${groups} groups` : "",
+    ],
+    " ",
+  );
 }
 
-export function channelsText({ inChannels, outChannels }: Layer): string {
-  return inChannels === null || outChannels === null ? "" : `${inChannels}→${outChannels}`;
-}
+/** A size in each direction after a word; nothing where it is 1 in all. */
+const unlessOne = (word: string, sizes: readonly number[]): string =>
+  sizes.some((size) => size !== 1) ? word + perAxis(sizes) : "";
+
+export const channelsText = ({ inChannels, outChannels }: Layer): string =>
+  inChannels === null || outChannels === null ? "" : `${inChannels}→${outChannels}`;
 
 /** The size of a call's maps: the output's shape without batch and channels. */
 export function mapText({ outputShapes }: Layer, call = 0): string {
@@ -37,53 +47,48 @@ export function mapText({ outputShapes }: Layer, call = 0): string {
 export function callText(layer: Layer, call: number): string {
   const size = mapText(layer, call);
   const differs = layer.outputShapes.some((_, other) => mapText(layer, other) !== size);
-  return `call ${call + 1} of ${layer.calls}${differs && size !== "" ? ` · ${size}` : ""}`;
+  return joined([`call ${call + 1} of ${layer.calls}`, differs ? size : ""]);
 }
 
 /** What of the input a value depends on: `sees 43×43 px, every 8`; empty where nothing is said of it. */
 export function fieldText(layer: Layer, call: number): string {
   const { fieldReason } = layer;
   const field = fieldOf(layer, call);
-  if (!field) return fieldReason === "" ? "" : `receptive field unknown: ${fieldReason}`;
+  if (!field) return fieldReason && `receptive field unknown: ${fieldReason}`;
   if (field.whole) return "sees the whole input";
   if (field.size.length === 0) return "";
   const unit = ["values", "samples", "px"][field.size.length] ?? "values";
-  const step = field.stride.some((each) => each !== 1) ? `, every ${perAxis(field.stride.map(short))}` : "";
-  return `sees ${times(field.size.map(short))} ${unit}${step}`;
+  return `sees ${times(field.size.map(short))} ${unit}${unlessOne(", every ", field.stride.map(short))}`;
 }
 
 /** Later calls may see more than the first. */
-export function fieldOf({ receptiveField, receptiveFields }: Layer, call: number): ReceptiveField | null {
-  return call < receptiveFields.length ? receptiveFields[call] : receptiveField;
-}
+export const fieldOf = ({ receptiveField, receptiveFields }: Layer, call: number): ReceptiveField | null =>
+  call < receptiveFields.length ? receptiveFields[call] : receptiveField;
 
 /** What the numbers of a layer are, and where: `float32 on cpu`. */
-export function storageText({ dtype, device }: Layer): string {
-  return joined([dtype, device === "" ? "" : `on ${device}`], " ");
-}
+export const storageText = ({ dtype, device }: Layer): string =>
+  joined([dtype, device && `on ${device}`], " ");
 
 /** All that is known of a layer, in one line. */
-export function layerText(layer: Layer, call = 0): string {
-  return joined([
+export const layerText = (layer: Layer, call = 0): string =>
+  joined([
     typeText(layer),
     channelsText(layer),
     mapText(layer, call),
     fieldOf(layer, call) === null ? "" : fieldText(layer, call),
     ...costs(layer),
   ]);
-}
 
-export function typeText(layer: Layer): string {
-  return joined([layer.type, kernelText(layer)], " ");
-}
+export const typeText = (layer: Layer): string => joined([layer.type, kernelText(layer)], " ");
 
 /** What a layer weighs and what a run of it takes: the numbers with these words. */
-export function costs(
+export const costs = (
   { parameters, macs, ran }: Layer,
   [weighs, takes] = [" parameters", " multiply-adds"],
-): string[] {
-  return [parameters > 0 ? count(parameters) + weighs : "", macs === null || !ran ? "" : count(macs) + takes];
-}
+): string[] => [
+  parameters > 0 ? count(parameters) + weighs : "",
+  macs === null || !ran ? "" : count(macs) + takes,
+];
 
 /** Where a value is: `channel 12 · row 40 · column 7`. */
 export function placeText(
@@ -92,12 +97,13 @@ export function placeText(
   cell: Cell,
 ): string {
   const channel = frame.channels[order[cell.position]];
-  const parts = [`${tileWord(frame.view)} ${channel}`];
-  if (frame.view === FILTERS && arrangement !== "color") parts.push(kernelPlace(layer, channel, cell.plane));
-  if (slice.depth > 1) parts.push(`depth ${slice.at + 1} of ${slice.depth}`);
-  if (frame.shape.height > 1) parts.push(`row ${cell.row}`);
-  parts.push(`column ${cell.column}`);
-  return parts.join(" · ");
+  return joined([
+    `${tileWord(frame.view)} ${channel}`,
+    frame.view === FILTERS && arrangement !== "color" ? kernelPlace(layer, channel, cell.plane) : "",
+    slice.depth > 1 ? `depth ${slice.at + 1} of ${slice.depth}` : "",
+    frame.shape.height > 1 ? `row ${cell.row}` : "",
+    `column ${cell.column}`,
+  ]);
 }
 
 /** The value there, with how far it can be off; three of them for a filter that is shown in color. */
@@ -122,9 +128,8 @@ function colorText(numbers: readonly string[]): string {
 }
 
 /** How many values one code averages: `2×2`, or `1×2` for maps of one row. */
-export function blockText({ factor, shape }: Frame): string {
-  return times([Math.min(factor, shape.height), Math.min(factor, shape.width)]);
-}
+export const blockText = ({ factor, shape }: Frame): string =>
+  times([Math.min(factor, shape.height), Math.min(factor, shape.width)]);
 
 function numberText(frame: Frame, tile: number, plane: number, { row, column }: Cell): string {
   const value = dequantize(frame, tile, codeAt(frame, tile, plane, row, column));
@@ -139,22 +144,27 @@ function kernelPlace(layer: Layer | null, channel: number, own: number): string 
 }
 
 /** A size in pixels may be a fraction where the image was resized on the way. */
-function short(size: number): number {
-  return Number(size.toFixed(1));
-}
+const short = (size: number): number => Number(size.toFixed(1));
 
 /** What is said around a picture of the view: whose it is, and what its colors mean. */
 export function describeView(
-  { metadata, layer, view, clip }: Readonly<State>,
+  state: Readonly<State>,
   { look }: Scene,
-): { title: string; colors: { text: string; stops: string[] } } {
-  const name = look.arrangement === "color" ? "gray" : look.colormap;
-  const whose = `each ${tileWord(view)} by its own range`;
-  const range = look.range ? `${plain(look.range.lo)} to ${plain(look.range.hi)}` : whose;
-  const clipped = clip > 0 ? ` · ${plain(100 - 2 * clip)} % of the values` : "";
-  const what = view === FILTERS ? "filters" : "feature maps";
+): { title: string; text: string; stops: string[] } {
+  const { metadata, layer, view } = state;
+  const { range } = look;
+  const text = range ? `${plain(range.lo)} to ${plain(range.hi)}` : `each ${tileWord(view)} by its own range`;
   return {
-    title: `${metadata.model} · ${layer} · ${what}`,
-    colors: { text: `${range}${clipped}`, stops: colorStops(name) },
+    title: `${metadata.model} · ${layer} · ${viewWord(view)}`,
+    text: joined([text, clipText(state)]),
+    stops: colorStops(mapOf(look)),
   };
 }
+
+/** How many of the values the colors span; empty where it is all, and where the limits are typed. */
+export const clipText = (state: Readonly<State>): string =>
+  state.clip > 0 && !typedRange(state) ? `${plain(100 - 2 * state.clip)} % of the values` : "";
+
+/** The map that the colors are of, or in which each of red, green and blue is. */
+export const mapOf = ({ arrangement, colormap }: Look): NamedColormap =>
+  arrangement === "color" ? "gray" : colormap;

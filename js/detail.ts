@@ -1,7 +1,7 @@
 import { Cache } from "./cache.js";
-import { type Frame, keyOf, tileSize } from "./frame.js";
+import { type Frame, keyIn, keyOf, tileSize } from "./frame.js";
 import { positionsIn } from "./layout.js";
-import { atEnd } from "./listen.js";
+import { createController, createTimer } from "./listen.js";
 import { channelAt } from "./order.js";
 import type { Source } from "./source.js";
 import { currentTransform, type Detail, isWanted, type State, type ViewerStore } from "./state.js";
@@ -22,36 +22,36 @@ export function followDetail(store: ViewerStore, source: Source, signal: AbortSi
   let known = new Cache<number, Detail>(BUDGET);
   let refused = new Set<number>();
   let request: AbortController | null = null;
-  let resting: ReturnType<typeof setTimeout> | undefined;
+  const rest = createTimer(signal);
 
-  function start(): void {
-    clearTimeout(resting);
-    if (store.state.frame !== of) {
-      of = store.state.frame;
+  function start({ frame, details }: Readonly<State>): void {
+    rest();
+    if (frame !== of) {
+      of = frame;
       known = new Cache(BUDGET);
       refused = new Set();
-      request?.abort(new Error("no longer wanted"));
+      request?.abort();
       request = null;
-      if (store.state.details.size > 0) store.set({ details: new Map() });
+      if (details.size > 0) store.set({ details: new Map() });
     }
-    if (of && of.factor > 1) resting = setTimeout(ask, REST);
+    if (of && of.factor > 1) rest(ask, REST);
   }
 
   async function ask(): Promise<void> {
-    if (request !== null || !of) return;
+    if (request || !of) return;
     const frame = of;
     const missing = lacking(store.state).filter((channel) => !refused.has(channel));
     const channels = missing.slice(0, Math.max(1, Math.floor(ANSWER / tileSize(frame.shape))));
     if (channels.length === 0) return;
-    const mine = new AbortController();
+    const mine = createController(signal);
     request = mine;
     const timer = setTimeout(() => {
       if (store.state.connection === "ok") store.set({ connection: "slow" });
-      mine.abort(new Error("no answer"));
+      mine.abort();
     }, PATIENCE);
     try {
-      const { layer, view, call, image } = frame;
-      const answer = await source.detail({ layer, view, call, image, channels, factor: 1 }, mine.signal);
+      const { generation: _, ...key } = keyIn(frame);
+      const answer = await source.detail({ ...key, channels, factor: 1 }, mine.signal);
       // An answer out of another look is none: its values are not those that are shown.
       if (of !== frame || mine.signal.aborted || keyOf(answer) !== keyOf(frame)) return;
       for (const channel of channels) refused.add(channel);
@@ -59,22 +59,19 @@ export function followDetail(store: ViewerStore, source: Source, signal: AbortSi
         refused.delete(channel);
         known.set(channel, { frame: answer, tile, byteLength: answer.byteLength / answer.tiles });
       });
-      store.set({ details: new Map(known.entries()), connection: "ok" });
-      resting = setTimeout(ask, 0);
+      store.set({ details: new Map(known), connection: "ok" });
+      rest(ask);
     } catch {
       // What the kernel refuses once, it is not asked again; what it did not answer, when the picture moves.
       if (of === frame && !mine.signal.aborted) for (const channel of channels) refused.add(channel);
     } finally {
       clearTimeout(timer);
+      mine.abort();
       if (request === mine) request = null;
     }
   }
 
   store.on(["frame", "transform", "scene"], start, signal);
-  atEnd(signal, () => {
-    clearTimeout(resting);
-    request?.abort(new Error("view closed"));
-  });
 }
 
 /** The channels on the screen whose values are needed and not here; none while they would be too many. */

@@ -7,24 +7,32 @@ type Child = Node | string;
 type Attributes = Record<string, string | number | boolean | undefined>;
 
 /**
- * An element with attributes and children; strings become text and never markup.
+ * An element with what it has: attributes and children; strings become text and never markup.
  *
  * @param what its tag and its classes: "span.name" has the class `cnnvis-name`, as all of ours begin so.
  */
 export function element<Tag extends keyof HTMLElementTagNameMap>(
   what: Tag | `${Tag}.${string}`,
-  attributes: Attributes = {},
-  ...children: Child[]
+  ...parts: (Attributes | Child)[]
 ): HTMLElementTagNameMap[Tag] {
   const [tag, ...classes] = what.split(".");
   const node = document.createElement(tag as Tag);
   // Or it would send the form that a page may have around it.
   if (node instanceof HTMLButtonElement) node.type = "button";
   for (const name of classes) node.classList.add(`cnnvis-${name}`);
-  setAttributes(node, attributes);
-  node.append(...children);
+  for (const part of parts) {
+    if (typeof part === "string" || part instanceof Node) node.append(part);
+    else setAttributes(node, part);
+  }
   return node;
 }
+
+/** An element around what belongs together, with what it is called. */
+export const group = (
+  what: `div.${string}`,
+  name: string,
+  ...parts: (Attributes | Child)[]
+): HTMLDivElement => element(what, { role: "group", "aria-label": name }, ...parts);
 
 /** A button that does something when it is pressed; `name` is what it is called where its text does not say it. */
 export function button(
@@ -38,6 +46,11 @@ export function button(
   listen(node, "click", run, signal);
   return node;
 }
+
+/** Names and what they mean, each pair in a box of its own, for a `dl`. */
+export const definitions = (
+  pairs: readonly (readonly [name: string, text: string, ...unknown[]])[],
+): HTMLElement[] => pairs.map(([name, text]) => element("div", element("dt", name), element("dd", text)));
 
 export function setAttributes(node: Element, attributes: Attributes): void {
   for (const [name, value] of Object.entries(attributes)) {
@@ -59,9 +72,7 @@ export function pointOn(node: Element, { clientX, clientY }: MouseEvent): Point 
 }
 
 /** Gives the focus to a node, where there is one, and leaves the page where it is scrolled to. */
-export function focusOn(node: HTMLElement | null | undefined): void {
-  node?.focus({ preventScroll: true });
-}
+export const focusOn = (node: HTMLElement | null | undefined): void => node?.focus({ preventScroll: true });
 
 /** Takes an event: neither the browser nor the notebook around the view does anything more with it. */
 export function take(event: Event): void {
@@ -72,8 +83,5 @@ export function take(event: Event): void {
 /** Scrolls a box to one of its children, and nothing around the box as `scrollIntoView` would. */
 export function reveal(box: HTMLElement, child: HTMLElement): void {
   const top = child.offsetTop - (child.offsetParent === box ? 0 : box.offsetTop);
-  if (top < box.scrollTop) box.scrollTop = top;
-  else if (top + child.offsetHeight > box.scrollTop + box.clientHeight) {
-    box.scrollTop = top + child.offsetHeight - box.clientHeight;
-  }
+  box.scrollTop = Math.max(Math.min(box.scrollTop, top), top + child.offsetHeight - box.clientHeight);
 }

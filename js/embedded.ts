@@ -1,7 +1,8 @@
 import { FILTERS, type FrameKey, keyOf } from "./frame.js";
-import { atEnd } from "./listen.js";
+import { addTo } from "./listen.js";
+import { pythonName } from "./readers.js";
 import { type Arrival, arrivalOf, type Source } from "./source.js";
-import { type Choice, pythonName, readTrait, readTraits, type Synced } from "./wire.js";
+import { type Choice, readSome, readTraits, type Synced } from "./wire.js";
 
 /** What changes with the image of the batch, beside its maps; `overview` is base64 of the frame of mean maps. */
 interface Seen {
@@ -32,11 +33,7 @@ export function embeddedSource({ metadata, notes, thumbnails, images, state, fra
     if (!Object.hasOwn(images, image)) return {};
     const { seen, picture, overview } = images[image];
     Object.assign(values, { seen, picture, overview: bytesOf(overview) });
-    return {
-      seen: readTrait("seen", seen),
-      picture: readTrait("picture", picture),
-      overview: readTrait("overview", values.overview),
-    };
+    return readSome(["seen", "picture", "overview"], (name) => values[name]);
   }
 
   show(Number(state[pythonName("batchIndex")]));
@@ -69,7 +66,7 @@ export function embeddedSource({ metadata, notes, thumbnails, images, state, fra
       const patch = choice.batchIndex === undefined ? choice : { ...choice, ...show(choice.batchIndex) };
       for (const listener of changeListeners) listener(patch);
     },
-    onChange: (listener, signal) => add(changeListeners, listener, signal),
+    onChange: (listener, signal) => addTo(changeListeners, listener, signal),
     want(key) {
       const mine = keyOf(key);
       asked = mine;
@@ -79,7 +76,7 @@ export function embeddedSource({ metadata, notes, thumbnails, images, state, fra
         for (const listener of frameListeners) listener(arrival);
       });
     },
-    onFrame: (listener, signal) => add(frameListeners, listener, signal),
+    onFrame: (listener, signal) => addTo(frameListeners, listener, signal),
     whole: noKernel,
     ahead: noKernel,
     detail: noKernel,
@@ -90,14 +87,7 @@ export function embeddedSource({ metadata, notes, thumbnails, images, state, fra
   };
 }
 
-function noKernel(): Promise<never> {
-  return Promise.reject(new Error("A report has no kernel to ask."));
-}
-
-function add<Listener>(listeners: Set<Listener>, listener: Listener, signal: AbortSignal): void {
-  listeners.add(listener);
-  atEnd(signal, () => listeners.delete(listener));
-}
+const noKernel = (): Promise<never> => Promise.reject(new Error("A report has no kernel to ask."));
 
 async function gunzip(base64: string): Promise<Uint8Array> {
   const stream = new Blob([bytesOf(base64)]).stream().pipeThrough(new DecompressionStream("gzip"));

@@ -1,8 +1,8 @@
 import { keyIn, keyOf } from "./frame.js";
 import { inTime } from "./intime.js";
-import { atEnd } from "./listen.js";
+import { createTimer } from "./listen.js";
 import type { Source } from "./source.js";
-import { type Exact, exactWanted, type ViewerStore } from "./state.js";
+import { exactWanted, type Pointed, type ViewerStore } from "./state.js";
 import type { ValuesRequest } from "./wire.js";
 
 /** Milliseconds that a value must be pointed at before the kernel is asked for it, and that it may take. */
@@ -13,17 +13,14 @@ const WHOLE = 65_536;
 const SIDE = 128;
 
 /** The window of exact values to ask for around a row and a column. */
-export function windowAround(
-  { rows, columns }: { rows: number; columns: number },
-  row: number,
-  column: number,
-): Pick<ValuesRequest, "rows" | "columns"> {
-  if (rows * columns <= WHOLE) return { rows: [0, rows], columns: [0, columns] };
+function windowAround({ of, row, column }: Pointed): Pick<ValuesRequest, "rows" | "columns"> {
+  const { height, width } = of.shape;
+  if (height * width <= WHOLE) return { rows: [0, height], columns: [0, width] };
   const span = (at: number, count: number): [number, number] => {
     const start = Math.max(0, Math.min(Math.floor(at / SIDE) * SIDE, count - 1));
     return [start, Math.min(start + SIDE, count)];
   };
-  return { rows: span(row, rows), columns: span(column, columns) };
+  return { rows: span(row, height), columns: span(column, width) };
 }
 
 /**
@@ -32,39 +29,27 @@ export function windowAround(
  */
 export function followExact(store: ViewerStore, source: Source, signal: AbortSignal): void {
   if (!source.live) return;
-  let resting: ReturnType<typeof setTimeout> | undefined;
+  const rest = createTimer(signal);
   let isAsking = false;
 
-  function start(): void {
-    clearTimeout(resting);
-    if (exactWanted(store.state) !== null) resting = setTimeout(ask, REST);
-  }
+  const start = () => rest(exactWanted(store.state) ? ask : undefined, REST);
 
   async function ask(): Promise<void> {
     const wanted = exactWanted(store.state);
     if (!wanted || isAsking) return;
     let isAnswered = false;
-    const { of, channel, plane, row, column, size } = wanted;
+    const { of, channel, plane } = wanted;
     isAsking = true;
-    const { rows, columns } = windowAround(size, row, column);
     try {
-      const request = { ...keyIn(of), channel, plane, rows, columns };
+      const part = { channel, plane, ...windowAround(wanted) };
+      const { rows, columns } = part;
+      const request = { ...keyIn(of), ...part };
       const values = await inTime(signal, PATIENCE, (waiting) => source.values(request, waiting));
-      const [top, left] = [rows[0], columns[0]];
-      const exact: Exact = {
-        of,
-        channel,
-        plane,
-        top,
-        left,
-        rows: rows[1] - top,
-        columns: columns[1] - left,
-        values,
-      };
       // An answer out of another look would be of other values.
       const { frame } = store.state;
-      if (frame && keyOf(frame) === keyOf(of) && values.length === exact.rows * exact.columns) {
-        store.set({ exact });
+      const isWhole = values.length === (rows[1] - rows[0]) * (columns[1] - columns[0]);
+      if (frame && keyOf(frame) === keyOf(of) && isWhole) {
+        store.set({ exact: { ...part, of, values } });
         isAnswered = true;
       }
     } catch {
@@ -74,12 +59,11 @@ export function followExact(store: ViewerStore, source: Source, signal: AbortSig
       // By now another value may be pointed at: one that was not asked for, or not refused.
       const next = exactWanted(store.state);
       const isOther =
-        next !== null &&
+        next &&
         (isAnswered || next.channel !== channel || next.plane !== plane || keyOf(next.of) !== keyOf(of));
       if (isOther && !signal.aborted) start();
     }
   }
 
   store.on(["hover", "frame"], start, signal);
-  atEnd(signal, () => clearTimeout(resting));
 }

@@ -5,7 +5,8 @@ import { FONT } from "./font.js";
 import type { Frame } from "./frame.js";
 import type { Actions } from "./keys.js";
 import { arrange } from "./layout.js";
-import { Painter, paletteOf } from "./painter.js";
+import { createPainter, paletteOf } from "./painter.js";
+import type { Scene } from "./scene.js";
 import { planeOf } from "./slice.js";
 import type { Source } from "./source.js";
 import { chosenTile, currentLayer, isWanted, pointedAt, type State, type ViewerStore } from "./state.js";
@@ -45,21 +46,25 @@ export function exportsOf(
     const part = { channel: frame.channels[tile], plane, rows: [0, height], columns: [0, width] } as const;
     if (height * width > MOST) say(`Reading ${height}×${width} values…`);
     const values = await tileValues(state, frame, source, part, signal);
-    const dtype = currentLayer(state)?.dtype ?? "";
-    const text = how === "tsv" ? tsv(values, dtype) : numpyText(values, dtype);
+    const text = (how === "tsv" ? tsv : numpyText)(values, currentLayer(state)?.dtype ?? "");
     const off = values.error > 0 ? `, each off by at most ${values.error.toPrecision(2)}` : "";
-    if (await copyText(text)) say(`Copied ${height}×${width} values${off}.`);
+    const isCopied = (await worked(() => navigator.clipboard.writeText(text))) || copySelected(text);
+    if (isCopied) say(`Copied ${height}×${width} values${off}.`);
     else if (!signal.aborted) store.set({ sheet: "text", text });
   }
 
   async function copyPicture(): Promise<void> {
     const it = chosen();
-    if (!it) return;
-    const picture = tilePicture(store.state, it.frame, it.tile);
-    const blob = picture ? await pngOf(picture) : null;
+    const { state } = store;
+    if (!it || !state.scene) return;
+    const { frame, tile } = it;
+    const picture = tilePicture(state, state.scene, frame, tile);
+    const blob = picture && (await pngOf(picture));
     if (!blob) return;
-    const isCopied = await copyImage(blob);
-    if (!isCopied) saveFile(blob, `${nameOf(it.frame)}-${it.frame.channels[it.tile]}.png`);
+    const isCopied = await worked(() =>
+      navigator.clipboard.write([new ClipboardItem({ "image/png": blob })]),
+    );
+    if (!isCopied) saveFile(blob, `${nameOf(frame)}-${frame.channels[tile]}.png`);
     say(
       isCopied
         ? "Copied the tile as a picture."
@@ -68,12 +73,14 @@ export function exportsOf(
   }
 
   async function savePicture(ratio: number): Promise<void> {
-    const { scene } = store.state;
-    const picture = scene ? await viewPicture(store.state, canvas, ratio) : null;
-    const blob = picture ? await pngOf(picture) : null;
-    if (!blob || !scene) return;
+    const { state } = store;
+    const { scene } = state;
+    if (!scene) return;
+    const picture = await viewPicture(state, scene, canvas, ratio);
+    const blob = picture && (await pngOf(picture));
+    if (!blob) return;
     saveFile(blob, `${nameOf(scene.frame)}@${ratio}x.png`);
-    say(`Saved ${picture?.width}×${picture?.height} pixels.`);
+    say(`Saved ${picture.width}×${picture.height} pixels.`);
   }
 
   const safely =
@@ -91,9 +98,12 @@ export function exportsOf(
 }
 
 /** One tile alone, each of its cells a whole number of pixels. */
-function tilePicture(state: Readonly<State>, frame: Frame, tile: number): HTMLCanvasElement | null {
-  const { scene } = state;
-  if (!scene) return null;
+function tilePicture(
+  state: Readonly<State>,
+  scene: Scene,
+  frame: Frame,
+  tile: number,
+): HTMLCanvasElement | null {
   const { planes, rows, width, rowHeight, block } = scene.layout;
   const layout = arrange(
     { tiles: 1, planes, height: rows, width },
@@ -103,55 +113,50 @@ function tilePicture(state: Readonly<State>, frame: Frame, tile: number): HTMLCa
     block,
     1,
   );
-  const cell = Math.max(1, Math.ceil(LEAST / Math.min(layout.world.width, layout.world.height * rowHeight)));
-  const size = {
-    width: Math.round(layout.world.width * cell),
-    height: Math.round(layout.world.height * cell),
-  };
-  const t = { k: cell, x: 0, y: 0 };
-  const order = Int32Array.of(tile);
+  const { world } = layout;
+  const k = Math.max(1, Math.ceil(LEAST / Math.min(world.width, world.height * rowHeight)));
+  const size = { width: Math.round(world.width * k), height: Math.round(world.height * k) };
   const alone: State = {
     ...state,
-    scene: { ...scene, layout, order, positions: new Int32Array(frame.tiles).fill(-1) },
-    transform: t,
-    hover: null,
-    channels: [],
+    scene: { ...scene, layout, order: Int32Array.of(tile) },
+    transform: { k, x: 0, y: 0 },
     overlay: 0,
   };
   const canvas = element("canvas", size);
   const context = canvas.getContext("2d");
-  if (context === null) return null;
-  new Painter(() => {}).drawTiles(context, alone, { ...size, ratio: 1 });
+  if (!context) return null;
+  createPainter(() => {}).drawTiles(context, alone, { ...size, ratio: 1 });
   return canvas;
 }
 
 /** What is seen, with a line above that says what it is and the colors' numbers below. */
 async function viewPicture(
   state: Readonly<State>,
+  scene: Scene,
   canvas: HTMLCanvasElement,
   ratio: number,
 ): Promise<HTMLCanvasElement | null> {
-  const { viewport, scene } = state;
+  const { viewport } = state;
   const width = Math.round(viewport.width * ratio);
   const height = Math.round((viewport.height + MARGIN.above + MARGIN.below) * ratio);
   const picture = element("canvas", { width, height });
   const context = picture.getContext("2d");
-  if (context === null || !scene) return null;
+  if (!context) return null;
   const palette = paletteOf(canvas);
   context.fillStyle = palette.casing;
   context.fillRect(0, 0, width, height);
   const size = { width, height: Math.round(viewport.height * ratio) };
   const inner = element("canvas", size);
   const draw = inner.getContext("2d");
-  if (draw !== null) {
+  if (draw) {
     // A pointer that happens to be somewhere is no part of the picture.
     const still = state.inCells ? state : { ...state, hover: null };
-    const painter = new Painter(() => {});
+    const painter = createPainter(() => {});
     await painter.loaded(still);
     painter.draw(draw, still, { ...size, ratio }, palette);
     context.drawImage(inner, 0, Math.round(MARGIN.above * ratio));
   }
-  const { title, colors } = describeView(state, scene);
+  const { title, text, stops } = describeView(state, scene);
   context.scale(ratio, ratio);
   context.fillStyle = palette.ink;
   context.textBaseline = "middle";
@@ -159,26 +164,27 @@ async function viewPicture(
   context.fillText(title, 14, MARGIN.above / 2, viewport.width - 28);
   const y = MARGIN.above + viewport.height + MARGIN.below / 2;
   context.font = `12px ${FONT}`;
-  context.fillText(colors.text, 14, y, viewport.width - 240);
+  context.fillText(text, 14, y, viewport.width - 240);
   const left = viewport.width - 214;
   const bar = context.createLinearGradient(left, 0, left + 200, 0);
-  for (const [i, color] of colors.stops.entries()) bar.addColorStop(i / (colors.stops.length - 1), color);
+  stops.forEach((color, i) => {
+    bar.addColorStop(i / (stops.length - 1), color);
+  });
   context.fillStyle = bar;
   context.fillRect(left, y - 5, 200, 10);
   return picture;
 }
 
-function pngOf(canvas: HTMLCanvasElement): Promise<Blob | null> {
-  return new Promise((resolve) => canvas.toBlob(resolve, "image/png"));
-}
+const pngOf = (canvas: HTMLCanvasElement): Promise<Blob | null> =>
+  new Promise((resolve) => canvas.toBlob(resolve, "image/png"));
 
 /** Whether the clipboard took it; a frame of another page may not use it, nor a page without https. */
-async function copyText(text: string): Promise<boolean> {
+async function worked(copy: () => Promise<void>): Promise<boolean> {
   try {
-    await navigator.clipboard.writeText(text);
+    await copy();
     return true;
   } catch {
-    return copySelected(text);
+    return false;
   }
 }
 
@@ -197,16 +203,5 @@ function copySelected(text: string): boolean {
   }
 }
 
-async function copyImage(blob: Blob): Promise<boolean> {
-  try {
-    await navigator.clipboard.write([new ClipboardItem({ "image/png": blob })]);
-    return true;
-  } catch {
-    return false;
-  }
-}
-
 /** A layer's name may hold anything; a file's may not. */
-function nameOf({ layer, view }: Frame): string {
-  return `${layer.replace(/[^\w.-]+/g, "_").slice(0, 80)}-${view}`;
-}
+const nameOf = ({ layer, view }: Frame): string => `${layer.replace(/[^\w.-]+/g, "_").slice(0, 80)}-${view}`;

@@ -1,6 +1,7 @@
 import { ranked } from "./badges.js";
 import { Cache } from "./cache.js";
 import { FEATURE_MAPS, FILTERS, type Frame, keyIn, keyOf } from "./frame.js";
+import { atEnd } from "./listen.js";
 import type { Source } from "./source.js";
 import { currentLayer, type State, type ViewerStore, WANTED, wanted } from "./state.js";
 import { NOTHING } from "./wire.js";
@@ -107,15 +108,11 @@ export function feed(store: ViewerStore, source: Source, signal: AbortSignal): v
     },
     signal,
   );
-  signal.addEventListener(
-    "abort",
-    () => {
-      rest();
-      clearTimeout(resting);
-      fetching?.abort();
-    },
-    { once: true },
-  );
+  atEnd(signal, () => {
+    rest();
+    clearTimeout(resting);
+    fetching?.abort();
+  });
   showWanted();
 
   /** Shows what the frame stands in for once it comes, and the frame itself until then, where that takes long. */
@@ -198,7 +195,7 @@ function impossible(state: Readonly<State>): State["status"] | null {
   const layer = currentLayer(state);
   if (layer === null) return { kind: "empty", text: `There is no layer “${state.layer}”.` };
   if (view === FEATURE_MAPS && !layer.ran) {
-    const why = ranked(notes.get(layer.name) ?? []).find(({ kind }) => WHY_NOT.has(kind));
+    const why = ranked(notes.get(layer.name)).find(({ kind }) => WHY_NOT.has(kind));
     return {
       kind: "empty",
       text: `${why?.text ?? "It did not run for this input."} There are no feature maps.`,

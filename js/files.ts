@@ -7,6 +7,5 @@ export function saveFile(blob: Blob, name: string): void {
   URL.revokeObjectURL(link.href);
 }
 
-export function saveText(text: string, name: string): void {
+export const saveText = (text: string, name: string): void =>
   saveFile(new Blob([text], { type: "text/plain" }), name);
-}

@@ -65,14 +65,11 @@ export function count(n: number): string {
   return String(n);
 }
 
-export function times(sizes: readonly number[]): string {
-  return sizes.join("×");
-}
+export const times = (sizes: readonly number[]): string => sizes.join("×");
 
 /** A size in each direction, written once where all are equal. */
-export function perAxis(sizes: readonly number[]): string {
-  return sizes.every((size) => size === sizes[0]) ? String(sizes[0]) : times(sizes);
-}
+export const perAxis = (sizes: readonly number[]): string =>
+  sizes.every((size) => size === sizes[0]) ? String(sizes[0]) : times(sizes);
 
 /** With digits down to 10 to the power of `last`. */
 function scientific(value: number, last: number): string {
@@ -80,15 +77,13 @@ function scientific(value: number, last: number): string {
   return value.toExponential(Math.min(20, Math.max(0, first - last)));
 }
 
-function trimmed(number: string): string {
-  return number.replace(/(\.\d*?)0+(?=$|e)/, "$1").replace(/\.(?=$|e)/, "");
-}
+const trimmed = (number: string): string =>
+  number.replace(/(\.\d*?)0+(?=$|e)/, "$1").replace(/\.(?=$|e)/, "");
 
-function unsignZero(number: string): string {
-  return /^-0(\.0*)?$/.test(number) ? number.slice(1) : number;
-}
+const unsignZero = (number: string): string => (/^-0(\.0*)?$/.test(number) ? number.slice(1) : number);
+
+export const capitalized = (text: string): string => text[0].toUpperCase() + text.slice(1);
 
 /** The parts of a line that there are. */
-export function joined(parts: readonly string[], between = " · "): string {
-  return parts.filter(Boolean).join(between);
-}
+export const joined = (parts: readonly string[], between = " · "): string =>
+  parts.filter(Boolean).join(between);

@@ -23,14 +23,17 @@ export interface FrameKey {
 }
 
 /** The same text for keys of the same frame: filters are the same in every call and for every image. */
-export function keyOf({ generation, layer, view, call, image }: FrameKey): string {
-  return JSON.stringify([generation, layer, view, ...(view === FILTERS ? [] : [call, image])]);
-}
+export const keyOf = ({ generation, layer, view, call, image }: FrameKey): string =>
+  JSON.stringify([generation, layer, view, ...(view === FILTERS ? [] : [call, image])]);
 
 /** The key alone of what has one. */
-export function keyIn({ generation, layer, view, call, image }: FrameKey): FrameKey {
-  return { generation, layer, view, call, image };
-}
+export const keyIn = ({ generation, layer, view, call, image }: FrameKey): FrameKey => ({
+  generation,
+  layer,
+  view,
+  call,
+  image,
+});
 
 /** The sizes of a layer's tiles at full resolution. */
 export interface Shape {
@@ -111,6 +114,16 @@ export function parseFrame(bytes: Uint8Array): Frame {
   };
 }
 
+/** The frame in some bytes, or why there is none. */
+export function frameIn(bytes: Uint8Array): Frame | FrameError {
+  try {
+    return parseFrame(bytes);
+  } catch (error) {
+    if (error instanceof FrameError) return error;
+    throw error;
+  }
+}
+
 /**
  * Reads exact values (rows, columns), row by row.
  *
@@ -149,14 +162,10 @@ export function statistic(frame: Frame, tile: number, name: Statistic): number {
 }
 
 /** The tile that holds a channel; -1 where the frame has none of it. */
-export function tileOf(frame: Frame, channel: number): number {
-  return frame.channels.indexOf(channel);
-}
+export const tileOf = (frame: Frame, channel: number): number => frame.channels.indexOf(channel);
 
 /** How many values a tile has at full resolution. */
-export function tileSize(shape: Shape): number {
-  return shape.planes * shape.height * shape.width;
-}
+export const tileSize = (shape: Shape): number => shape.planes * shape.height * shape.width;
 
 function readHeader(bytes: Uint8Array): { header: Record<string, unknown>; body: Uint8Array } {
   if (bytes.length < 8) throw new FrameError(`A frame has at least 8 bytes, this has ${bytes.length}.`);
@@ -220,9 +229,8 @@ function object(value: unknown, what: string): Record<string, unknown> {
   return value as Record<string, unknown>;
 }
 
-function isSizes(value: unknown): value is number[] {
-  return Array.isArray(value) && value.every((n) => Number.isSafeInteger(n) && n >= 0);
-}
+const isSizes = (value: unknown): value is number[] =>
+  Array.isArray(value) && value.every((n) => Number.isSafeInteger(n) && n >= 0);
 
 function strings(value: unknown, what: string): string[] {
   const list = json(value, what);

@@ -1,13 +1,14 @@
 import { pointOn } from "./dom.js";
 import { followGrip } from "./grip.js";
-import { type Cell, cellAt, positionAt } from "./layout.js";
+import { cellAt, positionAt } from "./layout.js";
 import { listen } from "./listen.js";
 import { followLongPress } from "./longpress.js";
 import { createMotion, type Motion } from "./motion.js";
 import { channelAt } from "./order.js";
+import { isSame } from "./same.js";
 import { pick } from "./selection.js";
 import type { Source } from "./source.js";
-import { currentTransform, readable, type ViewerStore } from "./state.js";
+import { currentTransform, readable, type State, type ViewerStore } from "./state.js";
 import { invert, type Point } from "./transform.js";
 import { followWheel } from "./wheel.js";
 
@@ -24,8 +25,8 @@ export function addGestures(
   followWheel(canvas, store, motion, signal);
 
   // A finger pans only what is zoomed in.
-  const leaveToPage = () => {
-    canvas.style.touchAction = store.state.transform ? "none" : "pan-y";
+  const leaveToPage = ({ transform }: Readonly<State>) => {
+    canvas.style.touchAction = transform ? "none" : "pan-y";
   };
   store.show(["transform"], leaveToPage, signal);
 
@@ -38,8 +39,8 @@ export function addGestures(
     if (event.pointerType === "touch" && !press.isPointing) return;
     const scene = readable(store.state);
     const point = worldAt(event);
-    const cell = scene !== null && point !== null ? cellAt(scene.layout, point) : null;
-    if (!sameCell(cell, store.state.hover)) store.set({ hover: cell, inCells: false });
+    const cell = scene && point ? cellAt(scene.layout, point) : null;
+    if (!isSame(cell, store.state.hover)) store.set({ hover: cell, inCells: false });
   }
 
   let beforeClick: readonly number[] = [];
@@ -76,9 +77,4 @@ export function addGestures(
   listen(canvas, "click", click, signal);
   listen(canvas, "dblclick", doubleClick, signal);
   return motion;
-}
-
-function sameCell(a: Cell | null, b: Cell | null): boolean {
-  if (!a || !b) return a === b;
-  return a.position === b.position && a.plane === b.plane && a.row === b.row && a.column === b.column;
 }

@@ -86,9 +86,7 @@ export function followGrip(
   listen(canvas, "pointerdown", down, signal);
   listen(canvas, "pointermove", move, signal);
   listen(canvas, "lostpointercapture", end, signal);
-  for (const kind of ["mousedown", "touchstart", "touchmove"]) {
-    canvas.addEventListener(kind, keep, { signal, passive: false });
-  }
+  listen(canvas, ["mousedown", "touchstart", "touchmove"], keep, signal);
   // The click that ends a drag is none.
   listen(canvas, "click", (event) => hasMoved && event.stopImmediatePropagation(), signal);
 }

@@ -18,9 +18,8 @@ export interface Label {
 }
 
 /** Whether a matrix has its numbers at the edges: one that is in one piece. */
-export function hasHeaders({ arrangement, layout }: Pick<Scene, "arrangement" | "layout">): boolean {
-  return arrangement === "mosaic" && layout.columns === 1;
-}
+export const hasHeaders = ({ arrangement, layout }: Pick<Scene, "arrangement" | "layout">): boolean =>
+  arrangement === "mosaic" && layout.columns === 1;
 
 /**
  * The numbers along an edge that have room: every one, else every second, fifth, tenth, ... of them.
@@ -119,6 +118,5 @@ function labelled(
 }
 
 /** CSS pixels around the picture so that the numbers stand beside it and not on it. */
-export function paddingOf(arrangement: Scene["arrangement"], layout: Layout, usual: number): number {
-  return hasHeaders({ arrangement, layout }) ? HEADER.width + 4 : usual;
-}
+export const paddingOf = (arrangement: Scene["arrangement"], layout: Layout, usual: number): number =>
+  hasHeaders({ arrangement, layout }) ? HEADER.width + 4 : usual;

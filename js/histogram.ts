@@ -1,5 +1,5 @@
 import { dequantize, type Frame } from "./frame.js";
-import { isEmpty, layerRange, type Range, tileRange } from "./ranges.js";
+import { codeCounts, isEmpty, layerRange, type Range, tileRange } from "./ranges.js";
 import { upTo } from "./upto.js";
 
 /** How many values lie in each of evenly wide bins of a range. */
@@ -12,9 +12,8 @@ export interface Histogram {
 export const BINS = 51;
 
 /** The values of one tile over its bounds, as its codes hold them; what is not finite is in none of the bins. */
-export function tileHistogram(frame: Frame, tile: number): Histogram {
-  return histogram(frame, [tile], tileRange(frame, tile));
-}
+export const tileHistogram = (frame: Frame, tile: number): Histogram =>
+  histogram(frame, [tile], tileRange(frame, tile));
 
 /** The values of all tiles over the layer's range. */
 export function layerHistogram(frame: Frame): Histogram {
@@ -30,11 +29,8 @@ export function binOf({ lo, hi }: Range, value: number): number {
 
 function histogram(frame: Frame, tiles: readonly number[], range: Range): Histogram {
   const counts = new Array<number>(BINS).fill(0);
-  const size = frame.codes.length / frame.tiles;
-  const codes = new Uint32Array(256);
   for (const tile of tiles) {
-    codes.fill(0);
-    for (let i = tile * size; i < (tile + 1) * size; i++) codes[frame.codes[i]]++;
+    const codes = codeCounts(frame, tile);
     for (let code = 1; code < 256; code++) {
       if (codes[code] > 0) counts[binOf(range, dequantize(frame, tile, code))] += codes[code];
     }

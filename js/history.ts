@@ -1,8 +1,8 @@
 import { keyOf } from "./frame.js";
-import { atEnd } from "./listen.js";
+import { createTimer } from "./listen.js";
 import { isSamePlace, placeOf } from "./place.js";
 import type { Source } from "./source.js";
-import { type ViewerStore, wanted } from "./state.js";
+import { type State, type ViewerStore, wanted } from "./state.js";
 import { isAt, present, revise, step, visit } from "./trail.js";
 
 /** Milliseconds that the picture must rest before the kernel is told where it is. */
@@ -18,38 +18,35 @@ export type Go = (by: number) => void;
 export function followHistory(store: ViewerStore, source: Source, signal: AbortSignal): Go {
   const [id] = crypto.getRandomValues(new Uint32Array(1));
   const me = id.toString(36);
-  let resting: ReturnType<typeof setTimeout> | undefined;
+  const rest = createTimer(signal);
 
-  function record(): void {
-    const { trail, channels, pinned } = store.state;
-    const key = wanted(store.state);
+  function record(state: Readonly<State>): void {
+    const { trail, channels, pinned } = state;
+    const key = wanted(state);
     if (!isAt(trail, key)) store.set({ trail: visit(trail, { key, channels, pinned, place: null }) });
   }
 
   /** What is known of the place that is being looked at, for when it is come back to. */
-  function note(): void {
-    const { trail, channels, pinned } = store.state;
-    if (!isAt(trail, wanted(store.state))) return;
-    const here = present(trail);
-    const place = store.state.transform ? placeOf(store.state, "") : null;
+  function note(state: Readonly<State>): void {
+    const { trail, channels, pinned } = state;
+    const here = isAt(trail, wanted(state)) && present(trail);
+    const place = state.transform ? placeOf(state, "") : null;
     if (!here || (here.channels === channels && here.pinned === pinned && here.place === place)) return;
     store.set({ trail: revise(trail, { channels, pinned, place }) });
   }
 
   function share(): void {
-    clearTimeout(resting);
-    resting = setTimeout(() => {
+    rest(() => {
       const { place: shared, arriving, transform } = store.state;
       const place = placeOf(store.state, me);
-      if (!place || arriving !== null) return;
+      if (!place || arriving) return;
       // Who says nothing, shows all.
       const isKnown = shared ? isSamePlace(place, shared) : !transform;
       if (!isKnown) source.choose({ place });
     }, REST);
   }
 
-  function arrive(): void {
-    const { place } = store.state;
+  function arrive({ place }: Readonly<State>): void {
     if (place?.by !== "") return;
     // What Python sets together comes as one change after the other: the place is one of the last layer of them.
     queueMicrotask(
@@ -57,22 +54,19 @@ export function followHistory(store: ViewerStore, source: Source, signal: AbortS
     );
   }
 
-  store.on(["layer", "view", "call", "batchIndex"], record, signal);
+  store.show(["layer", "view", "call", "batchIndex"], record, signal);
   store.on(["channels", "pinned", "transform"], note, signal);
   store.on(["transform", "scene"], share, signal);
   store.on(["place"], arrive, signal);
-  atEnd(signal, () => clearTimeout(resting));
-  record();
 
   return (by) => {
     const trail = step(store.state.trail, by);
-    const there = trail ? present(trail) : null;
-    if (!trail || !there) return;
+    if (!trail) return;
+    const { channels, pinned, place, key: visited } = trail.visits[trail.at];
+    const key = keyOf({ ...visited, generation: store.state.generation });
     // First the trail: so that what follows is no new visit.
-    const { channels, pinned, place } = there;
-    const key = keyOf({ ...there.key, generation: store.state.generation });
-    store.set({ trail, arriving: place ? { place, key } : null });
-    const { layer, view, call, image } = there.key;
+    store.set({ trail, arriving: place && { place, key } });
+    const { layer, view, call, image } = visited;
     source.choose({ layer, view, call, batchIndex: image, channels, pinned, place: null });
   };
 }

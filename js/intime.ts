@@ -1,17 +1,18 @@
+import { createController } from "./listen.js";
+
 /**
  * What `ask` resolves to, unless it takes too long or the signal aborts: then it is told so by its own.
  *
- * @param patience milliseconds; without it the answer may take as long as it does.
+ * @param patience milliseconds.
  */
 export async function inTime<Value>(
   signal: AbortSignal,
-  patience: number | null,
+  patience: number,
   ask: (signal: AbortSignal) => Promise<Value>,
 ): Promise<Value> {
-  const waiting = new AbortController();
+  const waiting = createController(signal);
   const end = () => waiting.abort(new Error("no answer"));
-  const timer = patience === null ? undefined : setTimeout(end, patience);
-  signal.addEventListener("abort", end, { signal: waiting.signal });
+  const timer = setTimeout(end, patience);
   try {
     return await ask(waiting.signal);
   } finally {

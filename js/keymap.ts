@@ -21,6 +21,5 @@ export function chordOf({ key, ctrlKey, metaKey, altKey, shiftKey }: KeyPress): 
 }
 
 /** What each chord does. */
-export function bound(chapters: readonly Chapter[]): Map<string, () => void> {
-  return new Map(chapters.flatMap(({ bindings }) => bindings.flatMap(([, , on = {}]) => Object.entries(on))));
-}
+export const bound = (chapters: readonly Chapter[]): Map<string, () => void> =>
+  new Map(chapters.flatMap(({ bindings }) => bindings.flatMap(([, , on = {}]) => Object.entries(on))));

@@ -8,9 +8,17 @@ import { listen } from "./listen.js";
 import type { Motion } from "./motion.js";
 import { channelAt } from "./order.js";
 import { pickedPositions, revealing, type Scene } from "./scene.js";
-import { pickLayer } from "./selection.js";
+import { comparison, pickLayer } from "./selection.js";
 import type { Source } from "./source.js";
-import { currentTransform, type Panels, readable, type Sheet, type ViewerStore } from "./state.js";
+import {
+  currentTransform,
+  foldPanel,
+  type Panels,
+  readable,
+  type Sheet,
+  type State,
+  type ViewerStore,
+} from "./state.js";
 import { centerOf, hold, seenThrough } from "./transform.js";
 
 /** CSS pixels of a cell that can be told from its neighbors. */
@@ -45,60 +53,60 @@ export function keymap(store: ViewerStore, source: Source, { motion, go, ...acti
     if (t) motion.goTo(t);
   }
 
+  /** Nothing is done while no scene of what is wanted is there. */
+  function inScene(run: (scene: Scene, state: Readonly<State>) => void): void {
+    const { state } = store;
+    const scene = readable(state);
+    if (scene) run(scene, state);
+  }
+
+  /** Picks the tile at a position, where there is one. */
+  function jump(to: (scene: Scene, last: number | undefined) => number, extend = false): void {
+    inScene((scene, { channels }) => {
+      const { layout } = scene;
+      const position = to(scene, pickedPositions(scene, channels).at(-1));
+      if (position < 0 || position >= layout.tiles) return;
+      const channel = channelAt(scene, position);
+      const others = extend ? channels.filter((each) => each !== channel) : [];
+      source.choose({ channels: [...others, channel] });
+      show(tileRect(layout, position));
+    });
+  }
+
   function move(step: Step, extend: boolean): void {
     if (store.state.inCells) moveCell(step);
-    else moveTile(step, extend);
-  }
-
-  function moveTile({ dx, dy }: Step, extend: boolean): void {
-    jump((scene) => {
-      const from = pickedPositions(scene, store.state.channels).at(-1);
-      return from === undefined ? 0 : from + dx + dy * scene.layout.columns;
-    }, extend);
-  }
-
-  function jump(to: (scene: Scene) => number, extend = false): void {
-    const scene = readable(store.state);
-    if (!scene) return;
-    const position = to(scene);
-    if (position >= 0 && position < scene.layout.tiles) pickTile(scene, position, extend);
-  }
-
-  function pickTile(scene: Scene, position: number, extend = false): void {
-    const channel = channelAt(scene, position);
-    const others = extend ? store.state.channels.filter((each) => each !== channel) : [];
-    source.choose({ channels: [...others, channel] });
-    show(tileRect(scene.layout, position));
+    else {
+      jump(({ layout }, last) => {
+        return last === undefined ? 0 : last + step.dx + step.dy * layout.columns;
+      }, extend);
+    }
   }
 
   /** From the picked tile to its cells, near enough to tell them apart. */
   function enter(): void {
-    const scene = readable(store.state);
-    const t = currentTransform(store.state);
-    if (!scene || !t || store.state.inCells) return;
-    const position = pickedPositions(scene, store.state.channels).at(-1);
-    if (position === undefined) {
-      pickTile(scene, 0);
-      return;
-    }
-    const { viewport } = scene.limits;
-    const hover = middleCell(scene.layout, position, seenThrough(t, viewport));
-    store.set({ hover, inCells: true });
-    const cell = cellRect(scene.layout, hover);
-    const k = Math.max(t.k, READABLE);
-    if (k === t.k) show(cell);
-    else motion.goTo(hold(k, centerOf(viewport), centerOf(cell)));
+    inScene((scene, state) => {
+      const { layout, limits } = scene;
+      const t = currentTransform(state);
+      if (!t || state.inCells) return;
+      const position = pickedPositions(scene, state.channels).at(-1);
+      if (position === undefined) return jump(() => 0);
+      const { viewport } = limits;
+      const hover = middleCell(layout, position, seenThrough(t, viewport));
+      store.set({ hover, inCells: true });
+      const cell = cellRect(layout, hover);
+      if (t.k >= READABLE) show(cell);
+      else motion.goTo(hold(READABLE, centerOf(viewport), centerOf(cell)));
+    });
   }
 
   function moveCell(step: Step): void {
-    const scene = readable(store.state);
-    const { hover } = store.state;
-    if (!scene || !hover) return;
-    const next = stepCell(scene.layout, hover, step);
-    store.set({ hover: next });
-    const channel = channelAt(scene, next.position);
-    if (next.position !== hover.position) source.choose({ channels: [channel] });
-    show(cellRect(scene.layout, next));
+    inScene((scene, { hover }) => {
+      if (!hover) return;
+      const next = stepCell(scene.layout, hover, step);
+      store.set({ hover: next });
+      if (next.position !== hover.position) source.choose({ channels: [channelAt(scene, next.position)] });
+      show(cellRect(scene.layout, next));
+    });
   }
 
   function leave(): void {
@@ -106,44 +114,31 @@ export function keymap(store: ViewerStore, source: Source, { motion, go, ...acti
     else source.choose({ channels: [] });
   }
 
-  function sliceBy(step: number): void {
-    const scene = readable(store.state);
-    if (!scene) return;
-    const { at, depth } = scene.slice;
-    source.choose({ slice: Math.min(Math.max(at + step, 0), depth - 1) });
-  }
+  const sliceBy = (step: number) => () =>
+    inScene(({ slice: { at, depth } }) =>
+      source.choose({ slice: Math.min(Math.max(at + step, 0), depth - 1) }),
+    );
 
-  function layerBy(step: number): void {
+  const layerBy = (step: number) => () => {
     const { metadata, layer } = store.state;
     const next = metadata.layers[metadata.layers.findIndex(({ name }) => name === layer) + step];
     if (next) source.choose(pickLayer(next.name));
-  }
+  };
 
-  function turn(): void {
-    source.choose({ view: store.state.view === FILTERS ? FEATURE_MAPS : FILTERS });
-  }
-
-  function fold(panel: keyof Panels): void {
-    const { panels } = store.state;
-    store.set({ panels: { ...panels, [panel]: !panels[panel] } });
-  }
-
-  function compare(): void {
-    const { channels, pinned } = store.state;
-    source.choose({ pinned: pinned.length > 0 ? [] : channels.slice() });
-  }
-
+  const turn = () => source.choose({ view: store.state.view === FILTERS ? FEATURE_MAPS : FILTERS });
+  const zoom = (factor: number) => () => motion.zoomBy(factor);
+  const fold = (panel: keyof Panels) => () => foldPanel(store, panel);
   const open = (sheet: Sheet) => () => store.set({ sheet });
-  const arrows = (prefix: string, extend: boolean) =>
+  const arrows = (shift = "") =>
     Object.fromEntries(
-      Object.entries(ARROWS).map(([key, step]) => [`${prefix}${key}`, () => move(step, extend)]),
+      Object.entries(ARROWS).map(([key, step]) => [`${shift}${key}`, () => move(step, shift !== "")]),
     );
   return [
     {
       title: "Pick",
       bindings: [
-        ["← → ↑ ↓", "the next tile, or the next cell", arrows("", false)],
-        ["Shift + ← → ↑ ↓", "one tile more", arrows("Shift+", true)],
+        ["← → ↑ ↓", "the next tile, or the next cell", arrows()],
+        ["Shift + ← → ↑ ↓", "one tile more", arrows("Shift+")],
         [
           "Home, End",
           "the first tile, the last",
@@ -163,12 +158,12 @@ export function keymap(store: ViewerStore, source: Source, { motion, go, ...acti
           "+ −",
           "in, out",
           {
-            "+": () => motion.zoomBy(1.5),
-            "=": () => motion.zoomBy(1.5),
-            "-": () => motion.zoomBy(1 / 1.5),
+            "+": zoom(1.5),
+            "=": zoom(1.5),
+            "-": zoom(1 / 1.5),
           },
         ],
-        ["0", "show all", { "0": () => motion.fit() }],
+        ["0", "show all", { "0": motion.fit }],
         ["Ctrl or Cmd + wheel, pinch", "about the pointer"],
         ["Double click", "in; with Shift, out"],
       ],
@@ -176,13 +171,9 @@ export function keymap(store: ViewerStore, source: Source, { motion, go, ...acti
     {
       title: "Go",
       bindings: [
-        [
-          "Page Up, Page Down",
-          "the layer before, the next",
-          { PageUp: () => layerBy(-1), PageDown: () => layerBy(1) },
-        ],
+        ["Page Up, Page Down", "the layer before, the next", { PageUp: layerBy(-1), PageDown: layerBy(1) }],
         ["v", "from a filter to its map, and back", { v: turn }],
-        ["[ ]", "the slice before, the next", { "[": () => sliceBy(-1), "]": () => sliceBy(1) }],
+        ["[ ]", "the slice before, the next", { "[": sliceBy(-1), "]": sliceBy(1) }],
         [
           "Alt + ← →",
           "back and forward in what was looked at",
@@ -193,9 +184,13 @@ export function keymap(store: ViewerStore, source: Source, { motion, go, ...acti
     {
       title: "See",
       bindings: [
-        ["c", "only the picked tiles, side by side; all", { c: compare }],
+        [
+          "c",
+          "only the picked tiles, side by side; all",
+          { c: () => source.choose(comparison(store.state)) },
+        ],
         ["t", "the values of a tile as a table", { t: open("table") }],
-        ["l, i", "the layers, the inspector", { l: () => fold("layers"), i: () => fold("inspector") }],
+        ["l, i", "the layers, the inspector", { l: fold("layers"), i: fold("inspector") }],
         ["/", "find a layer", { "/": actions.focusLayers }],
         [
           "Ctrl or Cmd + C",

@@ -89,7 +89,7 @@ export function arrange(
     height: planeRows * planePitch.height - planeGap.height,
   };
 
-  const gap = tileGap(block, { mosaic, strip, unit, planeGap });
+  const gap = tileGap(block, planeGap, mosaic, strip ? unit : 0);
   // With one plane a tile, gaps that make the pitch a multiple of the factor put codes onto whole pixels.
   const snap = planes === 1 ? factor : 1;
   const pitch = {
@@ -114,7 +114,7 @@ export function arrange(
     width,
     rowHeight,
     world,
-    grain: grainOf(world, planes === 1 ? factor : 1, strip ? unit : planes === 1 ? factor : 1),
+    grain: grainOf(world, snap, strip ? unit : snap),
   };
 }
 
@@ -122,12 +122,7 @@ export function arrange(
 export function tileRect(layout: Layout, position: number): Rect {
   const column = position % layout.columns;
   const row = Math.floor(position / layout.columns);
-  return {
-    x: column * layout.pitch.width,
-    y: row * layout.pitch.height,
-    width: layout.block.width,
-    height: layout.block.height,
-  };
+  return { ...layout.block, x: column * layout.pitch.width, y: row * layout.pitch.height };
 }
 
 export function planeRect(layout: Layout, position: number, plane: number): Rect {
@@ -146,16 +141,18 @@ export function cellRect(layout: Layout, { position, plane, row, column }: Cell)
 }
 
 /** The value at a point of the world, or null in a gap and outside. */
-export function cellAt(layout: Layout, { x, y }: Point): Cell | null {
-  const position = positionAt(layout, { x, y });
+export function cellAt(layout: Layout, point: Point): Cell | null {
+  const position = positionAt(layout, point);
   if (position === null) return null;
+  const { planePitch, planeColumns } = layout;
   const tile = tileRect(layout, position);
-  const planeColumn = Math.floor((x - tile.x) / layout.planePitch.width);
-  const planeRow = Math.floor((y - tile.y) / layout.planePitch.height);
-  const plane = planeRow * layout.planeColumns + planeColumn;
+  const [x, y] = [point.x - tile.x, point.y - tile.y];
+  const planeColumn = Math.floor(x / planePitch.width);
+  const planeRow = Math.floor(y / planePitch.height);
+  const plane = planeRow * planeColumns + planeColumn;
   if (plane >= layout.planes) return null;
-  const column = Math.floor(x - tile.x - planeColumn * layout.planePitch.width);
-  const row = Math.floor((y - tile.y - planeRow * layout.planePitch.height) / layout.rowHeight);
+  const column = Math.floor(x - planeColumn * planePitch.width);
+  const row = Math.floor((y - planeRow * planePitch.height) / layout.rowHeight);
   if (column >= layout.width || row >= layout.rows) return null;
   return { position, plane, row, column };
 }
@@ -188,26 +185,19 @@ export function positionsIn(layout: Layout, { x, y, width, height }: Rect): numb
   return positions;
 }
 
-interface GapOptions {
-  mosaic: boolean;
-  strip: boolean;
-  unit: number;
-  planeGap: Size;
-}
-
-function tileGap(block: Size, { mosaic, strip, unit, planeGap }: GapOptions): Size {
+/** @param unit cells between strips; 0 where tiles are no strips. */
+function tileGap(block: Size, planeGap: Size, mosaic: boolean, unit: number): Size {
   const share = Math.max(1, Math.round(0.06 * Math.sqrt(block.width * block.height)));
   // Rows of a mosaic are as near to each other as its columns; only where it wraps is there a wide gap.
   if (mosaic) return { width: Math.max(4, Math.round(block.width / 24)), height: planeGap.height };
   if (block.width === 1 && block.height === 1) return { width: 0, height: 0 };
-  if (strip) return { width: share, height: unit };
+  if (unit > 0) return { width: share, height: unit };
   return { width: share + planeGap.width, height: share + planeGap.height };
 }
 
 /** How many of `planes` go side by side for the most square block. */
-function squarest(planes: number, width: number, height: number): number {
-  return Math.min(planes, Math.max(1, Math.round(Math.sqrt((planes * height) / width))));
-}
+const squarest = (planes: number, width: number, height: number): number =>
+  Math.min(planes, Math.max(1, Math.round(Math.sqrt((planes * height) / width))));
 
 function bestColumns(count: number, block: Size, pitch: Size, viewport: Size, mosaic: boolean): number {
   let best = 1;
@@ -234,6 +224,4 @@ function grainOf(world: Size, width: number, height: number): Size {
   return { width: width * coarser, height: height * coarser };
 }
 
-function multiple(length: number, of: number): number {
-  return Math.ceil(length / of) * of;
-}
+const multiple = (length: number, of: number): number => Math.ceil(length / of) * of;

@@ -1,4 +1,4 @@
-import { atEnd, listen } from "./listen.js";
+import { atEnd, createTimer, listen } from "./listen.js";
 
 /** Milliseconds that a finger rests before it points, and CSS pixels that it may tremble. */
 const REST = 400;
@@ -21,11 +21,11 @@ export function followLongPress(
   signal: AbortSignal,
 ): LongPress {
   let first: PointerEvent | null = null;
-  let resting: ReturnType<typeof setTimeout> | undefined;
+  const rest = createTimer(signal);
   let isPointing = false;
 
   function end(): void {
-    clearTimeout(resting);
+    rest();
     first = null;
     isPointing = false;
   }
@@ -35,7 +35,7 @@ export function followLongPress(
     end();
     if (!isAlone) return;
     first = event;
-    resting = setTimeout(() => {
+    rest(() => {
       isPointing = true;
       point(event);
     }, REST);
@@ -49,7 +49,7 @@ export function followLongPress(
 
   listen(canvas, "pointerdown", down, signal);
   listen(canvas, "pointermove", move, signal);
-  for (const kind of ["pointerup", "pointercancel"] as const) listen(canvas, kind, end, signal);
+  listen(canvas, ["pointerup", "pointercancel"], end, signal);
   // A rest of a finger asks for a menu, which would cover what it points at.
   listen(canvas, "contextmenu", (event) => first !== null && event.preventDefault(), signal);
   atEnd(signal, end);

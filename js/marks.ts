@@ -28,9 +28,20 @@ export function drawMarks(
   const hover = isWanted(scene.frame, state) ? state.hover : null;
   drawHatch(context, state, scene, place);
   drawLabels(context, scene, place, palette, picked);
-  const outline = (rect: Rect, color: string, width: number) => {
-    strokeAround(context, onScreen(rect, place), palette.casing, (width + 2) * ratio, width * ratio);
-    strokeAround(context, onScreen(rect, place), color, width * ratio, width * ratio);
+  /** A line just outside of a rectangle, some CSS pixels wide, on one of the casing that is wider. */
+  const outline = (rect: Rect, color: string, wide: number) => {
+    const { x, y, width, height } = onScreen(rect, place);
+    const away = (wide * ratio) / 2;
+    const left = Math.round(x) - away;
+    const top = Math.round(y) - away;
+    for (const [style, line] of [
+      [palette.casing, wide + 2],
+      [color, wide],
+    ] as const) {
+      context.strokeStyle = style;
+      context.lineWidth = line * ratio;
+      context.strokeRect(left, top, Math.round(x + width) + away - left, Math.round(y + height) + away - top);
+    }
   };
   if (hover) {
     const { position, plane } = hover;
@@ -94,24 +105,4 @@ function oddity(frame: Frame, tile: number): string {
   if (statistic(frame, tile, "nonfinite") > 0) return " not finite";
   if (statistic(frame, tile, "zeros") === 1) return " dead";
   return isConstant(frame, tile) ? " constant" : "";
-}
-
-/** A line of `width` device pixels just outside of a rectangle, centered `offset / 2` away from it. */
-function strokeAround(
-  context: CanvasRenderingContext2D,
-  rect: Rect,
-  color: string,
-  width: number,
-  offset: number,
-): void {
-  const left = Math.round(rect.x) - offset / 2;
-  const top = Math.round(rect.y) - offset / 2;
-  context.strokeStyle = color;
-  context.lineWidth = width;
-  context.strokeRect(
-    left,
-    top,
-    Math.round(rect.x + rect.width) + offset / 2 - left,
-    Math.round(rect.y + rect.height) + offset / 2 - top,
-  );
 }

@@ -1,5 +1,6 @@
 import { type Frame, statistic, tileOf, tileSize } from "./frame.js";
 import { isEmpty } from "./ranges.js";
+import { upTo } from "./upto.js";
 import type { Hide, Sort } from "./wire.js";
 
 /** Which tiles are shown, and in which order. */
@@ -21,7 +22,7 @@ export function order(frame: Frame, { sort, reference, hide, pinned }: Ranking):
     return Int32Array.from(pinned.map((channel) => tileOf(frame, channel)).filter((tile) => tile >= 0));
   }
   const keys = sortKeys(frame, sort, reference);
-  return Int32Array.from({ length: frame.tiles }, (_, tile) => tile)
+  return Int32Array.from(upTo(frame.tiles, (tile) => tile))
     .filter((tile) => !isHidden(frame, tile, hide))
     .sort((a, b) => compare(keys[b], keys[a]) || frame.channels[a] - frame.channels[b] || a - b);
 }
@@ -34,12 +35,10 @@ export function positions(order: Int32Array, tiles: number): Int32Array {
 }
 
 /** The channel of the tile at a position. */
-export function channelAt(
+export const channelAt = (
   { frame, order }: { readonly frame: Frame; readonly order: Int32Array },
   position: number,
-): number {
-  return frame.channels[order[position]];
-}
+): number => frame.channels[order[position]];
 
 /** Whether all values of a tile are zero, or at least one and the same. */
 export function isHidden(frame: Frame, tile: number, hide: Hide): boolean {
@@ -48,19 +47,14 @@ export function isHidden(frame: Frame, tile: number, hide: Hide): boolean {
   return isDead || (hide === "constant" && isConstant(frame, tile));
 }
 
-export function isConstant(frame: Frame, tile: number): boolean {
-  return (
-    frame.bounds[2 * tile] === frame.bounds[2 * tile + 1] &&
-    !isEmpty(frame, tile) &&
-    tileSize(frame.shape) > 1
-  );
-}
+export const isConstant = (frame: Frame, tile: number): boolean =>
+  frame.bounds[2 * tile] === frame.bounds[2 * tile + 1] && !isEmpty(frame, tile) && tileSize(frame.shape) > 1;
 
 function sortKeys(frame: Frame, sort: Sort, reference: number): Float64Array {
   const keys =
     sort === "similarity" && reference >= 0
       ? similarities(frame, reference)
-      : Float64Array.from({ length: frame.tiles }, (_, tile) => sortKey(frame, tile, sort));
+      : Float64Array.from(upTo(frame.tiles, (tile) => sortKey(frame, tile, sort)));
   return keys.map((key) => (Number.isNaN(key) ? Number.NEGATIVE_INFINITY : key));
 }
 
@@ -100,15 +94,14 @@ export function similarities(frame: Frame, reference: number): Float64Array {
   const one = new Float32Array(size);
   const other = new Float32Array(size);
   const norm = centered(reference, one);
-  return Float64Array.from({ length: frame.tiles }, (_, tile) => {
+  const tiles = upTo(frame.tiles, (tile) => {
     const product = norm * centered(tile, other);
     let dot = 0;
     for (let i = 0; i < size; i++) dot += one[i] * other[i];
     return product > 0 ? dot / product : Number.NaN;
   });
+  return Float64Array.from(tiles);
 }
 
 // Not a difference, which is NaN for two infinities.
-function compare(a: number, b: number): number {
-  return a < b ? -1 : a > b ? 1 : 0;
-}
+const compare = (a: number, b: number): number => (a < b ? -1 : a > b ? 1 : 0);

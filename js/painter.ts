@@ -5,176 +5,150 @@ import { drawMarks, type Palette } from "./marks.js";
 import { channelAt } from "./order.js";
 import { onScreen, type Placement, visiblePositions } from "./placement.js";
 import type { Scene } from "./scene.js";
-import { detailSheet, type Sheet, Sheets } from "./sheets.js";
+import { createSheets, detailSheet, type Sheet } from "./sheets.js";
 import { currentLayer, currentTransform, type Detail, type State } from "./state.js";
 import { isOverlaid, underlayOf } from "./underlay.js";
 import { drawValues } from "./values.js";
 
+/** Device pixels of a canvas, and how many of them are one CSS pixel. */
+type Canvas = Pick<Placement, "width" | "height" | "ratio">;
+
 /** Draws what a state shows, on any canvas, at any density; keeps what it colored until something in it changes. */
-export class Painter {
-  #sheets = new Sheets();
-  #frame: Frame | null = null;
-  #look = "";
-  #details = new Map<Detail, Sheet>();
-  #picture: HTMLImageElement | null = null;
-
+export interface Painter {
   /** Whether all that belongs on the screen was drawn the last time. */
-  isComplete = false;
+  readonly isComplete: boolean;
   /** When the last drawing had all of its colors: milliseconds as `performance.now()` counts. */
-  colored = 0;
-
-  /**
-   * @param changed called when what is drawn can be more than before: a picture has loaded, or there was no time
-   *   to color all of it.
-   * @param patience milliseconds that coloring may take at a time.
-   */
-  constructor(
-    private readonly changed: () => void,
-    private readonly patience = Number.POSITIVE_INFINITY,
-  ) {}
-
-  /**
-   * @param width of the canvas in its own pixels, as is `height`.
-   * @param ratio canvas pixels in one CSS pixel.
-   */
-  draw(
-    context: CanvasRenderingContext2D,
-    state: Readonly<State>,
-    { width, height, ratio }: { width: number; height: number; ratio: number },
-    palette: Palette,
-  ): void {
-    const place = this.drawTiles(context, state, { width, height, ratio });
-    const { scene } = state;
-    if (!place || !scene) return;
-    drawValues(context, state, scene, place);
-    drawMarks(context, state, scene, place, palette);
-    drawHeaders(context, state, scene, place, palette);
-  }
-
+  readonly colored: number;
+  draw(context: CanvasRenderingContext2D, state: Readonly<State>, canvas: Canvas, palette: Palette): void;
   /** The tiles alone; null where there is nothing to draw. */
-  drawTiles(
-    context: CanvasRenderingContext2D,
-    state: Readonly<State>,
-    { width, height, ratio }: { width: number; height: number; ratio: number },
-  ): Placement | null {
-    const { scene } = state;
-    const t = currentTransform(state);
-    if (!scene || !t || !(width > 0 && height > 0)) return null;
-    // Whole pixels, so that the picture does not shimmer while it is moved.
-    const place = {
-      k: t.k * ratio,
-      x: Math.round(t.x * ratio),
-      y: Math.round(t.y * ratio),
-      ratio,
-      width,
-      height,
-    };
-    this.#forget(scene, state);
-    const end = performance.now() + this.patience;
-    this.isComplete = this.#sheets.color(scene, place, () => performance.now() > end);
-    this.colored = performance.now();
-    if (!this.isComplete) this.changed();
-    this.#drawTiles(context, state, scene, place);
-    return place;
-  }
-
+  drawTiles(context: CanvasRenderingContext2D, state: Readonly<State>, canvas: Canvas): Placement | null;
   /** Resolves once what a state shows under its maps can be drawn. */
-  async loaded({ overlay, picture }: Readonly<State>): Promise<void> {
-    if (overlay === 0 || picture === "") return;
-    this.#load(picture);
-    // Without it the maps are drawn alone, as on the screen.
-    await this.#picture?.decode().catch(() => {});
-  }
+  loaded(state: Readonly<State>): Promise<void>;
+  clear(): void;
+}
 
-  clear(): void {
-    this.#sheets = new Sheets();
-    this.#frame = null;
-    this.#details.clear();
-    this.#picture = null;
-  }
+/**
+ * @param changed called when what is drawn can be more than before: a picture has loaded, or there was no time
+ *   to color all of it.
+ * @param patience milliseconds that coloring may take at a time.
+ */
+export function createPainter(changed: () => void, patience = Number.POSITIVE_INFINITY): Painter {
+  let sheets = createSheets();
+  const details = new Map<Detail, Sheet>();
+  /** What the sheets of details were drawn for. */
+  let frame: Frame | null = null;
+  let look = "";
+  let picture: HTMLImageElement | null = null;
 
   /** Throws away the pictures of details that are no more, or were of another look. */
-  #forget({ frame, layout, look }: Scene, { details }: Readonly<State>): void {
-    const key = JSON.stringify([layout.rowHeight, look]);
-    if (frame !== this.#frame || key !== this.#look) this.#details.clear();
-    this.#frame = frame;
-    this.#look = key;
-    const kept = new Set(details.values());
-    for (const detail of this.#details.keys()) if (!kept.has(detail)) this.#details.delete(detail);
-  }
-
-  #drawTiles(
-    context: CanvasRenderingContext2D,
-    state: Readonly<State>,
-    scene: Scene,
-    place: Placement,
-  ): void {
-    const { layout } = scene;
-    const underlay = this.#underlay(state, scene);
-    const alpha = !underlay ? 1 : 1 - state.overlay;
-    const positions = !underlay && state.details.size === 0 ? [] : visiblePositions(layout, place);
-    for (const position of positions) underlay?.(context, onScreen(tileRect(layout, position), place));
-    context.globalAlpha = alpha;
-    this.#sheets.draw(context, place);
-    for (const position of positions) {
-      const sheet = this.#detail(state, scene, position);
-      if (!sheet) continue;
-      const rect = onScreen(tileRect(layout, position), place);
-      context.globalAlpha = 1;
-      context.clearRect(rect.x, rect.y, rect.width, rect.height);
-      underlay?.(context, rect);
-      context.globalAlpha = alpha;
-      sheet.draw(context, { ...place, x: rect.x, y: rect.y });
-    }
-    context.globalAlpha = 1;
+  function forget(scene: Scene, state: Readonly<State>): void {
+    const key = JSON.stringify([scene.layout.rowHeight, scene.look]);
+    if (scene.frame !== frame || key !== look) details.clear();
+    frame = scene.frame;
+    look = key;
+    const kept = new Set(state.details.values());
+    for (const detail of details.keys()) if (!kept.has(detail)) details.delete(detail);
   }
 
   /** The full-resolution picture of the tile at a position, where there is one. */
-  #detail({ details }: Readonly<State>, scene: Scene, position: number): Sheet | null {
-    const detail = details.get(channelAt(scene, position));
+  function detailAt(position: number, scene: Scene, state: Readonly<State>): Sheet | null {
+    const detail = state.details.get(channelAt(scene, position));
     if (!detail) return null;
-    const sheet = this.#details.get(detail) ?? detailSheet(detail, scene);
-    this.#details.set(detail, sheet);
+    const sheet = details.get(detail) ?? detailSheet(detail, scene);
+    details.set(detail, sheet);
     return sheet;
   }
 
   /** What draws the input image where a tile is going to be; null where none belongs there. */
-  #underlay(
-    state: Readonly<State>,
+  function underlayIn(
+    context: CanvasRenderingContext2D,
     scene: Scene,
-  ): ((context: CanvasRenderingContext2D, tile: Rect) => void) | null {
+    state: Readonly<State>,
+  ): ((tile: Rect) => void) | null {
     const layer = currentLayer(state);
-    if (!isOverlaid(state, scene) || !layer) return null;
-    const picture = this.#load(state.picture);
-    if (!picture) return null;
+    const image = layer && isOverlaid(state, scene) ? load(state.picture) : null;
+    if (!layer || !image) return null;
     const part = underlayOf(layer, state.call, scene.frame.shape, state.metadata.input.shape);
-    const [w, h] = [picture.naturalWidth, picture.naturalHeight];
-    return (context, { x, y, width, height }) => {
+    const [w, h] = [image.naturalWidth, image.naturalHeight];
+    return ({ x, y, width, height }) => {
       context.imageSmoothingEnabled = true;
-      context.drawImage(
-        picture,
-        part.x * w,
-        part.y * h,
-        part.width * w,
-        part.height * h,
-        x,
-        y,
-        width,
-        height,
-      );
+      context.drawImage(image, part.x * w, part.y * h, part.width * w, part.height * h, x, y, width, height);
     };
   }
 
   /** The image of a URL once it is there. */
-  #load(url: string): HTMLImageElement | null {
-    if (this.#picture?.getAttribute("src") !== url) {
-      const image = new Image();
-      image.src = url;
-      this.#picture = image;
-      image.decode().then(this.changed, () => {});
+  function load(url: string): HTMLImageElement | null {
+    if (picture?.getAttribute("src") !== url) {
+      picture = new Image();
+      picture.src = url;
+      picture.decode().then(changed, () => {});
     }
-    return this.#picture?.complete && this.#picture.naturalWidth > 0 ? this.#picture : null;
+    return picture.complete && picture.naturalWidth > 0 ? picture : null;
   }
+
+  const painter = {
+    isComplete: false,
+    colored: 0,
+
+    draw(context: CanvasRenderingContext2D, state: Readonly<State>, canvas: Canvas, palette: Palette): void {
+      const place = painter.drawTiles(context, state, canvas);
+      const { scene } = state;
+      if (!place || !scene) return;
+      drawValues(context, state, scene, place);
+      drawMarks(context, state, scene, place, palette);
+      drawHeaders(context, state, scene, place, palette);
+    },
+
+    drawTiles(context: CanvasRenderingContext2D, state: Readonly<State>, canvas: Canvas): Placement | null {
+      const { scene } = state;
+      const t = currentTransform(state);
+      const { width, height, ratio } = canvas;
+      if (!scene || !t || !(width > 0 && height > 0)) return null;
+      // Whole pixels, so that the picture does not shimmer while it is moved.
+      const place = { ...canvas, k: t.k * ratio, x: Math.round(t.x * ratio), y: Math.round(t.y * ratio) };
+      forget(scene, state);
+      const end = performance.now() + patience;
+      painter.isComplete = sheets.color(scene, place, () => performance.now() > end);
+      painter.colored = performance.now();
+      if (!painter.isComplete) changed();
+
+      const underlay = underlayIn(context, scene, state);
+      const alpha = underlay ? 1 - state.overlay : 1;
+      const positions = underlay || state.details.size > 0 ? visiblePositions(scene.layout, place) : [];
+      const rectOf = (position: number) => onScreen(tileRect(scene.layout, position), place);
+      for (const position of positions) underlay?.(rectOf(position));
+      context.globalAlpha = alpha;
+      sheets.draw(context, place);
+      for (const position of positions) {
+        const sheet = detailAt(position, scene, state);
+        if (!sheet) continue;
+        const rect = rectOf(position);
+        const { x, y } = rect;
+        context.globalAlpha = 1;
+        context.clearRect(x, y, rect.width, rect.height);
+        underlay?.(rect);
+        context.globalAlpha = alpha;
+        sheet.draw(context, { ...place, x, y });
+      }
+      context.globalAlpha = 1;
+      return place;
+    },
+
+    async loaded({ overlay, picture: url }: Readonly<State>): Promise<void> {
+      if (overlay === 0 || !url) return;
+      load(url);
+      // Without it the maps are drawn alone, as on the screen.
+      await picture?.decode().catch(() => {});
+    },
+
+    clear(): void {
+      sheets = createSheets();
+      frame = null;
+      details.clear();
+      picture = null;
+    },
+  };
+  return painter;
 }
 
 export function paletteOf(element: Element): Palette {

@@ -23,6 +23,5 @@ export function transformAt({ k, x, y, columns }: Place, limits: Limits): Transf
   return moved.k <= limits.fit.k * (1 + 1e-9) ? null : moved;
 }
 
-export function isSamePlace(a: Place, b: Place): boolean {
-  return a.k === b.k && a.x === b.x && a.y === b.y && a.columns === b.columns;
-}
+export const isSamePlace = (a: Place, b: Place): boolean =>
+  a.k === b.k && a.x === b.x && a.y === b.y && a.columns === b.columns;

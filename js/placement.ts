@@ -11,14 +11,16 @@ export interface Placement {
 }
 
 /** The positions of the tiles of which a part is on the canvas. */
-export function visiblePositions(layout: Layout, { k, x, y, width, height }: Placement): number[] {
-  return positionsIn(layout, { x: -x / k, y: -y / k, width: width / k, height: height / k });
-}
+export const visiblePositions = (layout: Layout, { k, x, y, width, height }: Placement): number[] =>
+  positionsIn(layout, { x: -x / k, y: -y / k, width: width / k, height: height / k });
 
 /** A rectangle of the world in device pixels of the canvas. */
-export function onScreen(rect: Rect, { k, x, y }: Placement): Rect {
-  return { x: rect.x * k + x, y: rect.y * k + y, width: rect.width * k, height: rect.height * k };
-}
+export const onScreen = (rect: Rect, { k, x, y }: Placement): Rect => ({
+  x: rect.x * k + x,
+  y: rect.y * k + y,
+  width: rect.width * k,
+  height: rect.height * k,
+});
 
 /** The cells of the tile at a position of which a part is on the canvas. */
 export function* visibleCells(layout: Layout, position: number, place: Placement): Generator<Cell> {

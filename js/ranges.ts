@@ -19,11 +19,16 @@ export interface RangeChoice {
  * One range for all tiles of a layer, or null when each tile has its own. Tiles of a single value, which would all
  * look alike in a range of their own, share one.
  */
-export function sharedRange(frame: Frame, { scale, limits, clip }: RangeChoice): Range | null {
-  if (scale === "limits" && limits !== null) return { lo: limits[0], hi: limits[1] };
-  if (scale === "channel" && tileSize(frame.shape) > 1) return null;
+export function sharedRange(frame: Frame, choice: RangeChoice): Range | null {
+  const { scale, clip } = choice;
+  const typed = typedRange(choice);
+  if (typed || (scale === "channel" && tileSize(frame.shape) > 1)) return typed;
   return layerRange(frame, scale === "symmetric", clip);
 }
+
+/** The limits where they are what is asked for, and typed. */
+export const typedRange = ({ scale, limits }: Omit<RangeChoice, "clip">): Range | null =>
+  scale === "limits" && limits ? { lo: limits[0], hi: limits[1] } : null;
 
 /** The least and greatest value of the layer, or of what `clip` leaves; about zero when symmetric, as filters are. */
 export function layerRange(frame: Frame, symmetric: boolean, clip = 0): Range {
@@ -37,8 +42,7 @@ export function layerRange(frame: Frame, symmetric: boolean, clip = 0): Range {
 export function ownRange(frame: Frame, tile: number, clip: number): Range {
   const bounds = tileRange(frame, tile);
   if (!(clip > 0 && bounds.hi > bounds.lo)) return bounds;
-  const counts = new Float64Array(256);
-  countCodes(frame, tile, (code) => counts[code]++);
+  const counts = codeCounts(frame, tile);
   counts[0] = 0;
   return percentiles(
     counts,
@@ -48,9 +52,7 @@ export function ownRange(frame: Frame, tile: number, clip: number): Range {
   );
 }
 
-function about(most: number): Range {
-  return { lo: -most, hi: most };
-}
+const about = (most: number): Range => ({ lo: -most, hi: most });
 
 function fullRange(frame: Frame): Range {
   let lo = Number.POSITIVE_INFINITY;
@@ -68,11 +70,9 @@ const BINS = 4096;
 
 function clippedLayer(frame: Frame, full: Range, symmetric: boolean, clip: number): Range {
   const counts = new Float64Array(BINS);
-  const own = new Float64Array(256);
   for (let tile = 0; tile < frame.tiles; tile++) {
     if (isEmpty(frame, tile)) continue;
-    own.fill(0);
-    countCodes(frame, tile, (code) => own[code]++);
+    const own = codeCounts(frame, tile);
     for (let code = 1; code < 256; code++) {
       if (own[code] === 0) continue;
       const share = (dequantize(frame, tile, code) - full.lo) / (full.hi - full.lo);
@@ -82,9 +82,12 @@ function clippedLayer(frame: Frame, full: Range, symmetric: boolean, clip: numbe
   return percentiles(counts, full, symmetric, clip);
 }
 
-function countCodes(frame: Frame, tile: number, count: (code: number) => void): void {
-  const size = frame.codes.length / frame.tiles;
-  for (let i = tile * size; i < (tile + 1) * size; i++) count(frame.codes[i]);
+/** How often each code is in a tile. */
+export function codeCounts({ codes, tiles }: Frame, tile: number): Float64Array {
+  const counts = new Float64Array(256);
+  const size = codes.length / tiles;
+  for (let i = tile * size; i < (tile + 1) * size; i++) counts[codes[i]]++;
+  return counts;
 }
 
 /**
@@ -114,14 +117,14 @@ function percentiles(counts: Float64Array, { lo, hi }: Range, symmetric: boolean
   return { lo: valueAt(low), hi: valueAt(high) };
 }
 
-export function tileRange(frame: Frame, tile: number): Range {
-  return { lo: frame.bounds[2 * tile], hi: frame.bounds[2 * tile + 1] };
-}
+export const tileRange = (frame: Frame, tile: number): Range => ({
+  lo: frame.bounds[2 * tile],
+  hi: frame.bounds[2 * tile + 1],
+});
 
 /** Whether no value of the tile is finite, so that its bounds mean nothing. */
-export function isEmpty(frame: Frame, tile: number): boolean {
-  return statistic(frame, tile, "nonfinite") >= tileSize(frame.shape);
-}
+export const isEmpty = (frame: Frame, tile: number): boolean =>
+  statistic(frame, tile, "nonfinite") >= tileSize(frame.shape);
 
 /** How many values of the layer are not finite. */
 export function nonfiniteCount(frame: Frame): number {

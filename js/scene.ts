@@ -6,6 +6,7 @@ import { type Arrangement, arrange, type Layout, type Rect, tileRect } from "./l
 import { order, positions, type Ranking } from "./order.js";
 import { transformAt } from "./place.js";
 import { layerRange, sharedRange } from "./ranges.js";
+import { isSame } from "./same.js";
 import { type Slice, sliced } from "./slice.js";
 import type { State, Viewport } from "./state.js";
 import { areColorFilters, currentTransform, sliceOf } from "./state.js";
@@ -47,13 +48,13 @@ export function nextScene(state: Readonly<State>): Pick<State, "scene" | "transf
     return { scene: null, transform: last ? null : transform, arriving };
   }
   const ranking = rankingOf(frame, state);
-  const isRanked = last !== null && last.frame === frame && same(last.ranking, ranking);
+  const isRanked = last?.frame === frame && isSame(last.ranking, ranking);
   const order_ = isRanked ? last.order : order(frame, ranking);
   if (order_.length === 0) return { scene: null, transform: null, arriving };
   const slice = sliceOf(frame, state);
   const arrangement = arrangementOf(frame, slice, state);
   // Who has zoomed in looks at a tile, not at the whole: then its neighbors stay where they are.
-  const stays = last !== null && transform !== null && isSamePlace(last, frame, order_.length);
+  const stays = last && transform && isSamePlace(last, frame, order_.length);
   const arrives = arriving?.key === keyOf(frame) ? arriving.place : null;
   const layout = arrange(
     sliced(frame.shape, slice),
@@ -101,19 +102,12 @@ function lookOf(frame: Frame, arrangement: Arrangement, slice: Slice, state: Rea
   };
 }
 
-function same(a: Ranking, b: Ranking): boolean {
-  return (
-    a.sort === b.sort && a.reference === b.reference && a.hide === b.hide && `${a.pinned}` === `${b.pinned}`
-  );
-}
-
 /** The positions of the picked channels that are in the frame. */
-export function pickedPositions({ frame, positions }: Scene, channels: readonly number[]): number[] {
-  return channels.flatMap((channel) => {
+export const pickedPositions = ({ frame, positions }: Scene, channels: readonly number[]): number[] =>
+  channels.flatMap((channel) => {
     const tile = tileOf(frame, channel);
     return tile < 0 || positions[tile] < 0 ? [] : [positions[tile]];
   });
-}
 
 /** The transform with a part of the world moved into view, by no more than it takes. */
 export function revealing(state: Readonly<State>, part: Rect): Transform | null {
@@ -152,14 +146,11 @@ function arrangementOf(frame: Frame, slice: Slice, state: Readonly<State>): Arra
   return frame.view === FILTERS && sliced(frame.shape, slice).planes > 1 ? "mosaic" : "grid";
 }
 
-function isSamePlace({ frame, layout }: Scene, next: Frame, tiles: number): boolean {
-  return (
-    frame.layer === next.layer &&
-    frame.view === next.view &&
-    layout.tiles === tiles &&
-    `${Object.values(frame.shape)}` === `${Object.values(next.shape)}`
-  );
-}
+const isSamePlace = ({ frame, layout }: Scene, next: Frame, tiles: number): boolean =>
+  frame.layer === next.layer &&
+  frame.view === next.view &&
+  layout.tiles === tiles &&
+  isSame(frame.shape, next.shape);
 
 /** After a change of the viewport: the point in its center stays there. */
 function recenter(t: Transform, before: { width: number; height: number }, limits: Limits): Transform | null {

@@ -26,22 +26,20 @@ export function findable(layer: Layer, badges: readonly Badge[]): Findable {
 }
 
 /** The words of what was typed: signs for "times" and for an arrow are one. */
-export function wordsOf(query: string): string[] {
-  return plain(query).replaceAll("->", "→").replaceAll("*", "x").split(/\s+/).filter(Boolean);
-}
+export const wordsOf = (query: string): string[] =>
+  plain(query).replaceAll("->", "→").replaceAll("*", "x").split(/\s+/).filter(Boolean);
 
 /**
  * Whether a layer has all the words. A number is a count of channels or a part of the name, a size is the kernel,
  * the map or a part of the name: `512` is not found in `512x512`, nor `3x3` in `13x3`.
  */
-export function isFound({ name, text, channels, sizes }: Findable, words: readonly string[]): boolean {
-  return words.every((word) => {
-    if (/^\d+$/.test(word)) return channels.includes(Number(word)) || name.includes(word);
-    if (/^\d+(x\d+)*x$/.test(word)) return name.includes(word) || sizes.some((size) => size.startsWith(word));
-    if (/^\d+(x\d+)+$/.test(word)) return name.includes(word) || sizes.includes(word);
-    return text.includes(word);
+export const isFound = ({ name, text, channels, sizes }: Findable, words: readonly string[]): boolean =>
+  words.every((word) => {
+    if (!/^\d+(x\d+)*x?$/.test(word)) return text.includes(word);
+    if (name.includes(word)) return true;
+    if (!word.includes("x")) return channels.includes(Number(word));
+    return sizes.some((size) => (word.endsWith("x") ? size.startsWith(word) : size === word));
   });
-}
 
 /** The parts of a text that are one of the words, from each start to its stop, in order and apart. */
 export function marksIn(text: string, words: readonly string[]): [start: number, stop: number][] {
@@ -62,6 +60,4 @@ export function marksIn(text: string, words: readonly string[]): [start: number,
   return apart;
 }
 
-function plain(text: string): string {
-  return text.toLowerCase().replaceAll("×", "x");
-}
+const plain = (text: string): string => text.toLowerCase().replaceAll("×", "x");

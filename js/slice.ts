@@ -25,11 +25,7 @@ export function depthOf(frame: Frame, filtersShape: readonly number[]): number {
 }
 
 /** The sizes of what is shown. */
-export function sliced(shape: Shape, { depth }: Slice): Shape {
-  return { ...shape, planes: shape.planes / depth };
-}
+export const sliced = (shape: Shape, { depth }: Slice): Shape => ({ ...shape, planes: shape.planes / depth });
 
 /** The frame's plane that is shown as the layout's plane. */
-export function planeOf({ depth, at }: Slice, plane: number): number {
-  return plane * depth + at;
-}
+export const planeOf = ({ depth, at }: Slice, plane: number): number => plane * depth + at;

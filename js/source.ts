@@ -1,15 +1,15 @@
 import type { AnyModel } from "@anywidget/types";
-import { FILTERS, type Frame, FrameError, type FrameKey, keyOf, parseFrame, parseValues } from "./frame.js";
-import { atEnd } from "./listen.js";
+import { viewWord } from "./describe.js";
+import { type Frame, FrameError, type FrameKey, frameIn, keyOf, parseFrame, parseValues } from "./frame.js";
+import { addTo, atEnd } from "./listen.js";
+import { pythonName, readBytes } from "./readers.js";
 import {
   type Choice,
   type DetailRequest,
   FRAME,
   NOTHING,
-  pythonName,
   type Request,
   readAnswer,
-  readBytes,
   readSpent,
   readTrait,
   readTraits,
@@ -62,12 +62,8 @@ export interface Source {
 /** Reads frame bytes; what is wrong with them becomes a sentence, not an exception. */
 export function arrivalOf(bytes: Uint8Array, spent = NOTHING): Arrival {
   const arrived = performance.now();
-  try {
-    return { frame: parseFrame(bytes), arrived, spent };
-  } catch (error) {
-    if (error instanceof FrameError) return { failure: error.message, absent: false };
-    throw error;
-  }
+  const frame = frameIn(bytes);
+  return frame instanceof FrameError ? { failure: frame.message, absent: false } : { frame, arrived, spent };
 }
 
 /**
@@ -110,6 +106,13 @@ export function liveSource(model: AnyModel, live = true): Source {
     });
   }
 
+  const askFrame =
+    <Kind extends "whole" | "ahead" | "detail">(kind: Kind) =>
+    (request: Extract<Request, { kind: Kind }>["request"], signal: AbortSignal) =>
+      ask({ kind, request } as Request, signal).then(parseFrame);
+  const askNothing = (kind: "ping" | "resend") => (signal: AbortSignal) =>
+    ask({ kind, request: {} }, signal).then(() => {});
+
   return {
     live,
 
@@ -129,8 +132,7 @@ export function liveSource(model: AnyModel, live = true): Source {
     },
 
     onChange(listener, signal) {
-      changeListeners.add(listener);
-      atEnd(signal, () => changeListeners.delete(listener));
+      addTo(changeListeners, listener, signal);
       for (const name of SYNCED) {
         const trait = pythonName(name);
         const tell = () => {
@@ -147,15 +149,14 @@ export function liveSource(model: AnyModel, live = true): Source {
     want(key) {
       // The kernel knows from the traits. The frame may also be here already, when it was not the news.
       const arrival = currentFrame();
-      if (!isOf(key, arrival)) {
-        if (live) return;
-        for (const listener of frameListeners) listener({ failure: whyNot(arrival), absent: true });
-      } else for (const listener of frameListeners) listener(arrival);
+      const isHere = isOf(key, arrival);
+      if (live && !isHere) return;
+      const news = isHere ? arrival : { failure: whyNot(arrival), absent: true };
+      for (const listener of frameListeners) listener(news);
     },
 
     onFrame(listener, signal) {
-      frameListeners.add(listener);
-      atEnd(signal, () => frameListeners.delete(listener));
+      addTo(frameListeners, listener, signal);
       const tell = () => {
         const arrival = currentFrame();
         if (arrival) listener(arrival);
@@ -163,12 +164,12 @@ export function liveSource(model: AnyModel, live = true): Source {
       listen(model, `change:${FRAME}`, tell, signal);
     },
 
-    whole: (request, signal) => ask({ kind: "whole", request }, signal).then(parseFrame),
-    ahead: (request, signal) => ask({ kind: "ahead", request }, signal).then(parseFrame),
-    detail: (request, signal) => ask({ kind: "detail", request }, signal).then(parseFrame),
+    whole: askFrame("whole"),
+    ahead: askFrame("ahead"),
+    detail: askFrame("detail"),
     values: (request, signal) => ask({ kind: "values", request }, signal).then(parseValues),
-    ping: (signal) => ask({ kind: "ping", request: {} }, signal).then(() => {}),
-    resend: (signal) => ask({ kind: "resend", request: {} }, signal).then(() => {}),
+    ping: askNothing("ping"),
+    resend: askNothing("resend"),
 
     onLost(listener, signal) {
       // Jupyter's own events; other hosts have none, and stay quiet.
@@ -177,12 +178,11 @@ export function liveSource(model: AnyModel, live = true): Source {
   };
 }
 
-function isOf(
+const isOf = (
   key: FrameKey,
   arrival: Arrival | null,
-): arrival is Extract<Arrival, { readonly frame: Frame }> {
-  return arrival !== null && "frame" in arrival && keyOf(arrival.frame) === keyOf(key);
-}
+): arrival is Extract<Arrival, { readonly frame: Frame }> =>
+  arrival !== null && "frame" in arrival && keyOf(arrival.frame) === keyOf(key);
 
 /** Why a saved view cannot show what was picked. */
 function whyNot(arrival: Arrival | null): string {
@@ -190,8 +190,7 @@ function whyNot(arrival: Arrival | null): string {
   if (!arrival) return `${missing} It was saved without a picture; run the notebook to see one.`;
   if (!("frame" in arrival)) return arrival.failure;
   const { layer, view } = arrival.frame;
-  const what = view === FILTERS ? "filters" : "feature maps";
-  return `${missing} It holds only what was shown last: the ${what} of “${layer}”. Run the notebook to see the rest.`;
+  return `${missing} It holds only what was shown last: the ${viewWord(view)} of “${layer}”. Run the notebook to see the rest.`;
 }
 
 function listen(

@@ -8,7 +8,7 @@ import { Store } from "./store.js";
 import type { Appearance } from "./theme.js";
 import type { Trail } from "./trail.js";
 import type { Transform } from "./transform.js";
-import { type Layer, NOTHING, type Place, type Synced } from "./wire.js";
+import { type Layer, NOTHING, type Place, type Synced, type ValuesRequest } from "./wire.js";
 
 export type Status =
   | { readonly kind: "loading" }
@@ -67,15 +67,9 @@ export interface Detail {
   readonly byteLength: number;
 }
 
-/** Exact values of one plane of a tile: those of the rows and columns from `top` and `left` on. */
-export interface Exact {
+/** Exact values of a part of one plane of a tile. */
+export interface Exact extends Pick<ValuesRequest, "channel" | "plane" | "rows" | "columns"> {
   readonly of: FrameKey;
-  readonly channel: number;
-  readonly plane: number;
-  readonly top: number;
-  readonly left: number;
-  readonly rows: number;
-  readonly columns: number;
   readonly values: Float64Array;
 }
 
@@ -114,7 +108,7 @@ export function viewerStore(synced: Synced): ViewerStore {
     connection: "ok",
     sheet: "none",
     text: "",
-    arriving: place ? { place, key: keyOf(wanted(synced)) } : null,
+    arriving: place && { place, key: keyOf(wanted(synced)) },
     trail: { visits: [], at: -1 },
     inCells: false,
     panels: { layers: true, inspector: true },
@@ -123,41 +117,46 @@ export function viewerStore(synced: Synced): ViewerStore {
   });
 }
 
-export function currentLayer({ metadata, layer }: Readonly<State>): Layer | null {
-  return metadata.layers.find(({ name }) => name === layer) ?? null;
+/** Shows a panel that is folded, or folds it. */
+export function foldPanel(store: ViewerStore, panel: keyof Panels): void {
+  const { panels } = store.state;
+  store.set({ panels: { ...panels, [panel]: !panels[panel] } });
 }
 
+export const currentLayer = ({ metadata, layer }: Pick<State, "metadata" | "layer">): Layer | null =>
+  metadata.layers.find(({ name }) => name === layer) ?? null;
+
 /** The frame that the shared state asks for. */
-export function wanted({ generation, layer, view, call, batchIndex }: Readonly<Synced>): FrameKey {
-  return { generation, layer, view, call, image: batchIndex };
-}
+export const wanted = ({ generation, layer, view, call, batchIndex }: Readonly<Synced>): FrameKey => ({
+  generation,
+  layer,
+  view,
+  call,
+  image: batchIndex,
+});
 
 /** The parts of the state that it depends on. */
 export const WANTED = ["metadata", "generation", "layer", "view", "call", "batchIndex"] as const;
 
-export function isWanted(frame: Frame | null, state: Readonly<State>): frame is Frame {
-  return frame !== null && keyOf(frame) === keyOf(wanted(state));
-}
+export const isWanted = (frame: Frame | null, state: Readonly<State>): frame is Frame =>
+  frame !== null && keyOf(frame) === keyOf(wanted(state));
 
 /** The scene, when it is of what is wanted: of another one nothing is read. */
 export function readable(state: Readonly<State>): Scene | null {
   const { scene } = state;
-  return scene !== null && isWanted(scene.frame, state) ? scene : null;
+  return scene && isWanted(scene.frame, state) ? scene : null;
 }
 
 /** The best that is known of a tile of the current frame: its detail, or the frame itself. */
-export function bestOf(
+export const bestOf = (
   { details }: Readonly<State>,
   frame: Frame,
   tile: number,
-): { frame: Frame; tile: number } {
-  return details.get(frame.channels[tile]) ?? { frame, tile };
-}
+): { frame: Frame; tile: number } => details.get(frame.channels[tile]) ?? { frame, tile };
 
 /** The transform in use. */
-export function currentTransform({ transform, scene }: Readonly<State>): Transform | null {
-  return transform ?? scene?.limits.fit ?? null;
-}
+export const currentTransform = ({ transform, scene }: Readonly<State>): Transform | null =>
+  transform ?? scene?.limits.fit ?? null;
 
 /** Filters of the first convolution, over the three channels of an image, are pictures in color. */
 export function areColorFilters(frame: Frame, { metadata }: Readonly<State>): boolean {
@@ -170,15 +169,13 @@ export function areColorFilters(frame: Frame, { metadata }: Readonly<State>): bo
 
 /** The slice of a frame that is shown: the one asked for, or the last where there are fewer. */
 export function sliceOf(frame: Frame, { metadata, slice }: Readonly<State>): Slice {
-  const layer = metadata.layers.find(({ name }) => name === frame.layer);
-  const depth = depthOf(frame, layer?.filtersShape ?? []);
+  const depth = depthOf(frame, currentLayer({ metadata, layer: frame.layer })?.filtersShape ?? []);
   return { depth, at: Math.min(slice, depth - 1) };
 }
 
 /** Whether the source has the feature maps of the current layer for an image, or for one of its calls. */
-export function isHeld(source: Source, state: Readonly<State>, image: number, call = state.call): boolean {
-  return source.holds({ ...wanted(state), view: FEATURE_MAPS, image, call });
-}
+export const isHeld = (source: Source, state: Readonly<State>, image: number, call = state.call): boolean =>
+  source.holds({ ...wanted(state), view: FEATURE_MAPS, image, call });
 
 /** How many tiles of the frame are not shown, because they are of one value or others are compared. */
 export function hiddenCount(frame: Frame, { scene, hide, viewport }: Readonly<State>): number {
@@ -193,23 +190,14 @@ export interface Pointed {
   readonly plane: number;
   readonly row: number;
   readonly column: number;
-  /** Of its plane. */
-  readonly size: { readonly rows: number; readonly columns: number };
 }
 
 export function pointedAt({ scene, hover }: Readonly<State>, plane = hover?.plane ?? 0): Pointed | null {
   if (!scene || !hover) return null;
-  const { frame, order, slice } = scene;
-  const { height, width } = frame.shape;
-  const channel = frame.channels[order[hover.position]];
-  return {
-    of: frame,
-    channel,
-    plane: planeOf(slice, plane),
-    row: hover.row,
-    column: hover.column,
-    size: { rows: height, columns: width },
-  };
+  const { frame: of, order, slice } = scene;
+  const { row, column } = hover;
+  const channel = of.channels[order[hover.position]];
+  return { of, channel, plane: planeOf(slice, plane), row, column };
 }
 
 /** The exact value of a place where it is known. */
@@ -217,25 +205,24 @@ export function exactAt(
   { exact }: Readonly<State>,
   { of, channel, plane, row, column }: Pointed,
 ): number | null {
-  if (!exact || exact.channel !== channel || exact.plane !== plane) return null;
-  if (keyOf(exact.of) !== keyOf(of)) return null;
-  const [y, x] = [row - exact.top, column - exact.left];
-  if (y < 0 || x < 0 || y >= exact.rows || x >= exact.columns) return null;
-  return exact.values[y * exact.columns + x];
+  if (exact?.channel !== channel || exact.plane !== plane || keyOf(exact.of) !== keyOf(of)) return null;
+  const [top, bottom] = exact.rows;
+  const [left, right] = exact.columns;
+  if (row < top || row >= bottom || column < left || column >= right) return null;
+  return exact.values[(row - top) * (right - left) + column - left];
 }
 
 /** What is pointed at and not known exactly; colors of three planes stay as they are. */
 export function exactWanted(state: Readonly<State>): Pointed | null {
   const scene = readable(state);
-  if (!scene || scene.arrangement === "color") return null;
-  const pointed = pointedAt(state);
-  return !pointed || exactAt(state, pointed) !== null ? null : pointed;
+  const pointed = scene && scene.arrangement !== "color" ? pointedAt(state) : null;
+  return pointed && exactAt(state, pointed) === null ? pointed : null;
 }
 
 /** The tile that is pointed at, else the one picked last; -1 for none. */
 export function chosenTile(state: Readonly<State>, frame: Frame): number {
   const pointed = pointedAt(state);
-  if (pointed && pointed.of === frame) return tileOf(frame, pointed.channel);
+  if (pointed?.of === frame) return tileOf(frame, pointed.channel);
   const channel = state.channels.at(-1);
   return channel === undefined ? -1 : tileOf(frame, channel);
 }

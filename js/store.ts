@@ -1,4 +1,4 @@
-import { atEnd } from "./listen.js";
+import { addTo } from "./listen.js";
 
 /**
  * A value with parts, and who wants to know when a part changes. Listeners run in the order in which they came;
@@ -28,30 +28,28 @@ export class Store<State extends object> {
 
   /** Sets some parts; parts that are the same value as before (`Object.is`) change nothing. */
   set(patch: Partial<State>): void {
-    const keys = (Object.keys(patch) as (keyof State)[]).filter(
-      (key) => !Object.is(patch[key], this.#state[key]),
-    );
-    if (keys.length === 0) return;
-    this.#state = { ...this.#state, ...patch };
-    for (const key of keys) this.#changed.add(key);
-    if (!this.#telling) this.#tell();
+    const before = this.#state;
+    this.#state = { ...before, ...patch };
+    for (const key in patch) if (!Object.is(patch[key], before[key])) this.#changed.add(key);
+    this.#tell();
   }
 
-  /** Runs `listener` after any of `keys` changes, until the signal aborts. */
-  on(keys: readonly (keyof State)[], listener: () => void, signal: AbortSignal): void {
-    this.#add({ keys, run: listener }, signal);
+  /** Calls `run` with the state after any of `keys` changes, until the signal aborts. */
+  on(keys: Keys<State>, run: Run<State>, signal: AbortSignal, isLater = false): void {
+    if (signal.aborted) return;
+    addTo(this.#listeners, { keys, run, isLater }, signal);
   }
 
-  /** Runs `listener` now, and as `on` does. */
-  show(keys: readonly (keyof State)[], listener: () => void, signal: AbortSignal): void {
-    this.on(keys, listener, signal);
-    listener();
+  /** Calls `run` now, and as `on` does. */
+  show(keys: Keys<State>, run: Run<State>, signal: AbortSignal): void {
+    this.on(keys, run, signal);
+    run(this.#state);
   }
 
-  /** Runs `listener` now, and after all that `on` tells of any of `keys`, once the store is not held. */
-  later(keys: readonly (keyof State)[], listener: () => void, signal: AbortSignal): void {
-    this.#add({ keys, run: listener, isLater: true }, signal);
-    listener();
+  /** Calls `run` now, and after all that `on` tells of any of `keys`, once the store is not held. */
+  later(keys: Keys<State>, run: Run<State>, signal: AbortSignal): void {
+    this.on(keys, run, signal, true);
+    run(this.#state);
   }
 
   /** Keeps back what listens with `later`, until `release`. */
@@ -61,16 +59,11 @@ export class Store<State extends object> {
 
   release(): void {
     this.#held = false;
-    if (!this.#telling) this.#tell();
-  }
-
-  #add(listener: Listener<State>, signal: AbortSignal): void {
-    if (signal.aborted) return;
-    this.#listeners.add(listener);
-    atEnd(signal, () => this.#listeners.delete(listener));
+    this.#tell();
   }
 
   #tell(): void {
+    if (this.#telling) return;
     this.#telling = true;
     try {
       while (this.#changed.size > 0 || (this.#due.size > 0 && !this.#held)) this.#round();
@@ -88,23 +81,26 @@ export class Store<State extends object> {
     for (const listener of [...this.#listeners]) {
       if (listener.keys.some((key) => changed.has(key))) {
         if (listener.isLater) due.add(listener);
-        else attempt(listener.run);
-      } else if (changed.size === 0 && due.has(listener)) attempt(listener.run);
+        else this.#run(listener);
+      } else if (changed.size === 0 && due.has(listener)) this.#run(listener);
+    }
+  }
+
+  /** One panel's failure is reported and does not take the others with it. */
+  #run({ run }: Listener<State>): void {
+    try {
+      run(this.#state);
+    } catch (error) {
+      console.error("cnnvis:", error);
     }
   }
 }
 
-interface Listener<State> {
-  readonly keys: readonly (keyof State)[];
-  readonly run: () => void;
-  readonly isLater?: boolean;
-}
+type Keys<State> = readonly (keyof State)[];
+type Run<State> = (state: Readonly<State>) => unknown;
 
-/** One panel's failure is reported and does not take the others with it. */
-function attempt(run: () => void): void {
-  try {
-    run();
-  } catch (error) {
-    console.error("cnnvis:", error);
-  }
+interface Listener<State> {
+  readonly keys: Keys<State>;
+  readonly run: Run<State>;
+  readonly isLater: boolean;
 }

@@ -36,9 +36,7 @@ export function step(trail: Trail, by: number): Trail | null {
   return trail.visits[at] === undefined ? null : { ...trail, at };
 }
 
-export function present({ visits, at }: Trail): Visit | null {
-  return visits[at] ?? null;
-}
+export const present = ({ visits, at }: Trail): Visit | null => visits[at] ?? null;
 
 export function isAt(trail: Trail, key: FrameKey): boolean {
   const here = present(trail);

@@ -22,41 +22,43 @@ export interface Limits {
   readonly kMax: number;
 }
 
-export function apply(t: Transform, point: Point): Point {
-  return { x: point.x * t.k + t.x, y: point.y * t.k + t.y };
-}
+export const apply = (t: Transform, point: Point): Point => ({
+  x: point.x * t.k + t.x,
+  y: point.y * t.k + t.y,
+});
 
-export function invert(t: Transform, point: Point): Point {
-  return { x: (point.x - t.x) / t.k, y: (point.y - t.y) / t.k };
-}
+export const invert = (t: Transform, point: Point): Point => ({
+  x: (point.x - t.x) / t.k,
+  y: (point.y - t.y) / t.k,
+});
 
 /** The transform of scale `k` that shows a point of the world at `at`, a point of the screen. */
-export function hold(k: number, at: Point, world: Point): Transform {
-  return { k, x: at.x - world.x * k, y: at.y - world.y * k };
-}
+export const hold = (k: number, at: Point, world: Point): Transform => ({
+  k,
+  x: at.x - world.x * k,
+  y: at.y - world.y * k,
+});
 
 /** Scales by `factor` about `anchor`, a point of the screen that keeps showing the same point of the world. */
-export function zoomAt(t: Transform, factor: number, anchor: Point): Transform {
-  return hold(t.k * factor, anchor, invert(t, anchor));
-}
+export const zoomAt = (t: Transform, factor: number, anchor: Point): Transform =>
+  hold(t.k * factor, anchor, invert(t, anchor));
 
 /** The middle of a rectangle; of a viewport, which starts at 0. */
-export function centerOf({ x = 0, y = 0, width, height }: Size & Partial<Point>): Point {
-  return { x: x + width / 2, y: y + height / 2 };
-}
+export const centerOf = ({ x = 0, y = 0, width, height }: Size & Partial<Point>): Point => ({
+  x: x + width / 2,
+  y: y + height / 2,
+});
 
 /** The part of the world that a viewport shows. */
-export function seenThrough(t: Transform, { width, height }: Size): Point & Size {
-  return { ...invert(t, { x: 0, y: 0 }), width: width / t.k, height: height / t.k };
-}
+export const seenThrough = (t: Transform, { width, height }: Size): Point & Size => ({
+  ...invert(t, { x: 0, y: 0 }),
+  width: width / t.k,
+  height: height / t.k,
+});
 
-export function distance(a: Point, b: Point): number {
-  return Math.hypot(b.x - a.x, b.y - a.y);
-}
+export const distance = (a: Point, b: Point): number => Math.hypot(b.x - a.x, b.y - a.y);
 
-export function middle(a: Point, b: Point): Point {
-  return { x: (a.x + b.x) / 2, y: (a.y + b.y) / 2 };
-}
+export const middle = (a: Point, b: Point): Point => ({ x: (a.x + b.x) / 2, y: (a.y + b.y) / 2 });
 
 /** The transform that shows all of the world, centered, with `padding` CSS pixels around it. */
 export function fitting(world: Size, viewport: Size, padding: number, kMax: number): Transform {
@@ -69,9 +71,8 @@ export function fitting(world: Size, viewport: Size, padding: number, kMax: numb
 }
 
 /** The nearest scale within the limits. */
-export function scaleWithin(k: number, { fit, kMax }: Limits): number {
-  return Math.min(Math.max(k, fit.k), Math.max(kMax, fit.k));
-}
+export const scaleWithin = (k: number, { fit, kMax }: Limits): number =>
+  Math.min(Math.max(k, fit.k), Math.max(kMax, fit.k));
 
 /**
  * The nearest transform within the limits: never out of what is visible at `fit`, and with some of the picture in

@@ -51,7 +51,7 @@ export function treeOf(layers: readonly Leaf[]): Row[] {
         at.byPart.set(part, next);
         at.children.push(next);
       }
-      if (dot < 0 && next.layer >= 0) at.children.push({ ...moduleOf(name), layer: index });
+      if (dot < 0 && next.layer >= 0) at.children.push(moduleOf(name, index));
       else if (dot < 0) next.layer = index;
       at = next;
       start = stop + 1;
@@ -60,9 +60,7 @@ export function treeOf(layers: readonly Leaf[]): Row[] {
   return rowsOf(root, layers);
 }
 
-function moduleOf(key: string): Module {
-  return { key, children: [], byPart: new Map(), layer: -1 };
-}
+const moduleOf = (key: string, layer = -1): Module => ({ key, children: [], byPart: new Map(), layer });
 
 type Mutable<Type> = { -readonly [Key in keyof Type]: Type[Key] };
 
@@ -106,9 +104,7 @@ function rowsOf(root: Module, layers: readonly Leaf[]): Row[] {
 }
 
 /** Whether a row holds others. */
-export function holds(rows: readonly Row[], index: number): boolean {
-  return rows[index].end > index + 1;
-}
+export const holds = (rows: readonly Row[], index: number): boolean => rows[index].end > index + 1;
 
 /** The rows that are seen, of all rows, in their order: what a folded row holds is not. */
 export function visibleRows(rows: readonly Row[], isOpen: (index: number) => boolean): number[] {

@@ -11,9 +11,8 @@ export function canOverlay({ picture }: Readonly<State>, { frame }: Scene): bool
   return frame.view === FEATURE_MAPS && picture !== "" && planes === 1 && height > 1 && width > 1;
 }
 
-export function isOverlaid(state: Readonly<State>, scene: Scene): boolean {
-  return state.overlay > 0 && canOverlay(state, scene);
-}
+export const isOverlaid = (state: Readonly<State>, scene: Scene): boolean =>
+  state.overlay > 0 && canOverlay(state, scene);
 
 /**
  * The part of the input image that lies under a map, in shares of its sides; it may reach beyond them. A value

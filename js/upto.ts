@@ -1,4 +1,3 @@
 /** What `make` makes of 0, 1 and so on, as many as asked for. */
-export function upTo<Value>(count: number, make: (index: number) => Value): Value[] {
-  return Array.from({ length: count }, (_, index) => make(index));
-}
+export const upTo = <Value>(count: number, make: (index: number) => Value): Value[] =>
+  Array.from({ length: count }, (_, index) => make(index));

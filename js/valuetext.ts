@@ -1,5 +1,5 @@
 /** Values as text that other programs read. */
-import { exactly } from "./format.js";
+import { exactly, joined } from "./format.js";
 import type { TileValues } from "./tilevalues.js";
 
 /** Rows of values between tabs, for a spreadsheet; above them how far they are off, where they are. */
@@ -20,10 +20,8 @@ export function numpyText(part: TileValues, dtype: string): string {
 function caution({ error, factor }: TileValues): string[] {
   const means = factor > 1 ? `each is the mean of ${factor} x ${factor} values` : "";
   const off = error > 0 ? `off by at most ${exactly(error, "float64")}` : "";
-  const both = [means, off && (means ? `and that is ${off}` : `each is ${off}`)].filter(
-    (text) => text !== "",
-  );
-  return both.length > 0 ? [`# ${both.join(", ")}`] : [];
+  const both = joined([means, off && (means ? `and that is ${off}` : `each is ${off}`)], ", ");
+  return both ? [`# ${both}`] : [];
 }
 
 function linesOf({ values, columns }: TileValues, dtype: string, word: (text: string) => string): string[][] {

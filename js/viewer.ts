@@ -1,11 +1,12 @@
 import { createCanvas } from "./canvas.js";
 import { followConnection } from "./connection.js";
+import { viewWord } from "./describe.js";
 import { followDetail } from "./detail.js";
 import { element, focusOn, setAttributes } from "./dom.js";
 import { followExact } from "./exact.js";
 import { exportsOf } from "./exports.js";
 import { feed } from "./feed.js";
-import { FILTERS } from "./frame.js";
+import { capitalized } from "./format.js";
 import { addGestures } from "./gestures.js";
 import { followHistory } from "./history.js";
 import { type Actions, addKeys, keymap, suppressShortcuts } from "./keys.js";
@@ -26,7 +27,7 @@ import { timingPanel } from "./panels/timing.js";
 import { toolbarPanel } from "./panels/toolbar.js";
 import { nextScene } from "./scene.js";
 import type { Source } from "./source.js";
-import { currentLayer, type ViewerStore } from "./state.js";
+import { currentLayer, type State, type ViewerStore } from "./state.js";
 import { followTheme } from "./theme.js";
 
 export interface ViewerOptions {
@@ -62,7 +63,7 @@ export function mountViewer({ root, store, source, signal, fill = false }: Viewe
       "limits",
       "clip",
     ],
-    () => store.set(nextScene(store.state)),
+    (state) => store.set(nextScene(state)),
     signal,
   );
 
@@ -74,7 +75,7 @@ export function mountViewer({ root, store, source, signal, fill = false }: Viewe
       store.set({ panels: { ...store.state.panels, layers: true } });
       focusOn(root.querySelector<HTMLElement>(".cnnvis-filter"));
     },
-    toggleFullscreen: () => toggleFullscreen(root, (toast) => store.set({ toast })),
+    toggleFullscreen: () => toggleFullscreen(root, store),
     ...exportsOf(store, source, canvas, signal),
   };
   const keys = keymap(store, source, actions);
@@ -83,7 +84,6 @@ export function mountViewer({ root, store, source, signal, fill = false }: Viewe
 
   const app = element(
     "div.app",
-    {},
     bannerPanel(store, signal),
     layersPanel(store, source, signal),
     inspectorPanel(store, source, signal),
@@ -93,7 +93,6 @@ export function mountViewer({ root, store, source, signal, fill = false }: Viewe
       toolbarPanel(store, source, actions, signal),
       element(
         "div.stage",
-        {},
         canvas,
         element("div.progress", { "aria-hidden": true }),
         progressPanel(store, signal),
@@ -106,32 +105,21 @@ export function mountViewer({ root, store, source, signal, fill = false }: Viewe
         tablePanel(store, source, signal),
         textPanel(store, signal),
       ),
-      element("footer.foot", {}, readoutPanel(store, signal), legendPanel(store, signal)),
+      element("footer.foot", readoutPanel(store, signal), legendPanel(store, signal)),
     ),
   );
   root.replaceChildren(app, ...(fill ? [] : [sizerPanel(store, source, signal)]), spokenPanel(store, signal));
 
-  const nameCanvas = () => {
-    const layer = currentLayer(store.state);
-    const what = store.state.view === FILTERS ? "Filters" : "Feature maps";
+  const nameCanvas = (state: Readonly<State>) => {
+    const layer = currentLayer(state);
     setAttributes(canvas, {
-      "aria-label": `${what} of ${layer?.name ?? "no layer"}. Arrow keys pick a tile, Enter goes into its cells, question mark lists all keys.`,
+      "aria-label": `${capitalized(viewWord(state.view))} of ${layer?.name ?? "no layer"}. Arrow keys pick a tile, Enter goes into its cells, question mark lists all keys.`,
     });
   };
-  const size = () => root.style.setProperty("--cnnvis-height", `${store.state.height}px`);
-  const fold = () => {
-    const { layers, inspector } = store.state.panels;
-    setAttributes(app, { "data-no-layers": !layers, "data-no-inspector": !inspector });
-  };
-  const theme = followTheme(
-    () => store.state.theme,
-    (appearance) => {
-      root.dataset.theme = appearance;
-      store.set({ appearance });
-    },
-    signal,
-  );
-  store.on(["theme"], theme, signal);
+  const size = ({ height }: Readonly<State>) => root.style.setProperty("--cnnvis-height", `${height}px`);
+  const fold = ({ panels }: Readonly<State>) =>
+    setAttributes(app, { "data-no-layers": !panels.layers, "data-no-inspector": !panels.inspector });
+  followTheme(store, root, signal);
   store.show(["height"], size, signal);
   store.on(["panels"], fold, signal);
   store.show(["layer", "view", "metadata"], nameCanvas, signal);
@@ -142,8 +130,8 @@ export function mountViewer({ root, store, source, signal, fill = false }: Viewe
   atEnd(signal, () => root.replaceChildren());
 }
 
-function toggleFullscreen(root: HTMLElement, say: (text: string) => void): void {
-  const refused = () => say("This page does not let the view fill the screen.");
+function toggleFullscreen(root: HTMLElement, store: ViewerStore): void {
+  const refused = () => store.set({ toast: "This page does not let the view fill the screen." });
   if (!document.fullscreenEnabled) refused();
   else if (document.fullscreenElement !== null) document.exitFullscreen().catch(() => {});
   else root.requestFullscreen().catch(refused);

@@ -31,6 +31,5 @@ export function rowsWithin(
 }
 
 /** Where to scroll so that a row is seen whole: as near as can be to where it is. */
-export function revealing(offsets: Float64Array, row: number, top: number, height: number): number {
-  return Math.max(Math.min(top, offsets[row]), offsets[row + 1] - height);
-}
+export const revealing = (offsets: Float64Array, row: number, top: number, height: number): number =>
+  Math.max(Math.min(top, offsets[row]), offsets[row + 1] - height);

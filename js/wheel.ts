@@ -1,4 +1,5 @@
 import { pointOn, take } from "./dom.js";
+import { listen } from "./listen.js";
 import type { Motion } from "./motion.js";
 import { currentTransform, type ViewerStore } from "./state.js";
 import { hold, invert, type Point, scaleWithin } from "./transform.js";
@@ -38,7 +39,7 @@ export function followWheel(
     motion.show(hold(k, anchor, world));
   }
 
-  canvas.addEventListener("wheel", turn, { signal, passive: false });
+  listen(canvas, "wheel", turn, signal);
 }
 
 /** How many times an event doubles the scale; wheels count in pixels, lines or pages. */
@@ -51,6 +52,6 @@ function doublings({ deltaY, deltaMode, ctrlKey }: WheelEvent): number {
 
 /** Whether the canvas is what keys go to; in a shadow tree, the document's active element is its host. */
 function hasFocus(canvas: HTMLCanvasElement): boolean {
-  const root = canvas.getRootNode();
-  return (root instanceof Document || root instanceof ShadowRoot) && root.activeElement === canvas;
+  const root = canvas.getRootNode() as Document | ShadowRoot;
+  return root.activeElement === canvas;
 }

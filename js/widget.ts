@@ -1,5 +1,6 @@
 import type { InitializeProps, RenderProps } from "@anywidget/types";
-import { atEnd } from "./listen.js";
+import { element } from "./dom.js";
+import { atEnd, createController } from "./listen.js";
 import { liveSource } from "./source.js";
 import { viewerStore } from "./state.js";
 import { mountViewer } from "./viewer.js";
@@ -8,9 +9,7 @@ import { mountViewer } from "./viewer.js";
 function initialize(_: InitializeProps): void {}
 
 /** ipywidgets marks so the views of models without a kernel; other hosts mark none, and have one. */
-function isConnected(el: HTMLElement): boolean {
-  return el.closest(".jupyter-widgets-disconnected") === null;
-}
+const isConnected = (el: HTMLElement): boolean => el.closest(".jupyter-widgets-disconnected") === null;
 
 function render({ model, el, signal }: RenderProps): () => void {
   // Hosts with an older anywidget give no signal, only the call of what is returned.
@@ -31,15 +30,14 @@ function render({ model, el, signal }: RenderProps): () => void {
   return () => view.abort();
 
   function mount(live: boolean): () => void {
-    const mounted = new AbortController();
-    const end = () => mounted.abort();
-    view.signal.addEventListener("abort", end, { once: true, signal: mounted.signal });
-    const root = document.createElement("div");
+    const mounted = createController(view.signal);
+    const { signal } = mounted;
+    const root = element("div");
     el.append(root);
-    atEnd(mounted.signal, () => root.remove());
+    atEnd(signal, () => root.remove());
     const source = liveSource(model, live);
-    mountViewer({ root, store: viewerStore(source.read()), source, signal: mounted.signal });
-    return end;
+    mountViewer({ root, store: viewerStore(source.read()), source, signal });
+    return () => mounted.abort();
   }
 }
 

@@ -1,38 +1,40 @@
-/**
- * Every name that crosses from Python, except the inside of a frame: traits, metadata and messages. Nothing
- * that is read here is trusted to have the right type; what is missing gets a value that can be shown.
- */
+/** Every name that crosses from Python, except the inside of a frame: traits, metadata and messages. */
+import { COLORMAPS, type Colormap } from "./colormaps.js";
 import {
   FEATURE_MAPS,
   FILTERS,
   type Frame,
   FrameError,
   type FrameKey,
+  frameIn,
   PROTOCOL,
-  parseFrame,
   type View,
 } from "./frame.js";
+import {
+  countOrNull,
+  index,
+  isTrue,
+  list,
+  listOf,
+  number,
+  numbers,
+  oneOf,
+  pictureUrl,
+  pythonName,
+  type Readers,
+  readBytes,
+  record,
+  recordOf,
+  text,
+  textOrNull,
+  within,
+} from "./readers.js";
 
-export const COLORMAPS = [
-  "auto",
-  "viridis",
-  "cividis",
-  "magma",
-  "inferno",
-  "plasma",
-  "gray",
-  "gray_r",
-  "RdBu",
-  "PuOr",
-  "BrBG",
-  "PRGn",
-] as const;
 export const SCALES = ["channel", "layer", "symmetric", "limits"] as const;
 export const SORTS = ["index", "mean", "max", "std", "zeros", "norm", "similarity"] as const;
 /** Which tiles stay out: none, those of zeros only, those of one value only. */
 export const HIDES = ["none", "dead", "constant"] as const;
 export const THEMES = ["auto", "light", "dark"] as const;
-export type Colormap = (typeof COLORMAPS)[number];
 export type Scale = (typeof SCALES)[number];
 export type Sort = (typeof SORTS)[number];
 export type Hide = (typeof HIDES)[number];
@@ -199,11 +201,8 @@ export type Choice = Partial<
   >
 >;
 
-/** How each part of a record is read, whatever is there. */
-type Readers<Of> = { readonly [Name in keyof Of]: (value: unknown) => Of[Name] };
-
 const readNote = recordOf<Note>({
-  layer: (value) => (typeof value === "string" ? value : null),
+  layer: textOrNull,
   kind: text,
   text,
 });
@@ -232,18 +231,57 @@ const readLayer = recordOf<Layer>({
   macs: countOrNull,
   ran: isTrue,
   calls: number,
-  outputShapes: (value) => list(value).map(numbers),
+  outputShapes: listOf(numbers),
   filtersShape: (value) => (Array.isArray(value) ? numbers(value) : null),
   receptiveField: readField,
-  receptiveFields: (value) => list(value).map(readField),
+  receptiveFields: listOf(readField),
   fieldReason: text,
   dtype: text,
   device: text,
   inPlace: text,
 });
 
+const readMetadata = recordOf<Omit<Metadata, "mismatch">>({
+  version: text,
+  model: text,
+  layers: listOf(readLayer),
+  input: recordOf<Metadata["input"]>({
+    shape: numbers,
+    images: (value) => Math.max(index(value), 1),
+  }),
+});
+
+/** Of a kernel of another protocol, no layer can be trusted to be one. */
+function readKnown(value: unknown): Metadata {
+  const { protocol } = record(value);
+  const metadata = readMetadata(value);
+  if (protocol === undefined || String(protocol) === PROTOCOL) return { ...metadata, mismatch: "" };
+  return {
+    ...metadata,
+    layers: [],
+    mismatch:
+      `The kernel speaks protocol ${text(protocol)} and this page protocol ${PROTOCOL}. ` +
+      "Restart the kernel and reload the page, so that both come from the same version of cnnvis.",
+  };
+}
+
+const readSeen = recordOf<Seen>({
+  image: index,
+  preprocessing: text,
+  predictions: listOf((entry) => {
+    const { index, label, probability } = record(entry);
+    return { label: text(label) || text(index), probability: number(probability) };
+  }),
+});
+
+const readChannels = (value: unknown): number[] =>
+  list(value).filter((n): n is number => Number.isSafeInteger(n));
+
+const readPicture = (value: unknown): string =>
+  typeof value === "string" ? value : pictureUrl(readBytes(value));
+
 const READERS: Readers<Synced> = {
-  metadata: readMetadata,
+  metadata: readKnown,
   generation: index,
   notes: readNotes,
   overview: readOverview,
@@ -277,29 +315,15 @@ export const SYNCED = Object.keys(READERS) as (keyof Synced)[];
 /** The name of the binary trait that holds the frame of the current layer and view. */
 export const FRAME = "frame";
 
-export function readTrait<Name extends keyof Synced>(name: Name, value: unknown): Synced[Name] {
-  return READERS[name](value);
-}
+export const readTrait = <Name extends keyof Synced>(name: Name, value: unknown): Synced[Name] =>
+  READERS[name](value);
 
-/** Python's name of a trait. */
-export function pythonName(name: string): string {
-  return name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
-}
+/** Some of the shared state, from a function that gives Python's value of a trait. */
+export const readSome = (names: readonly (keyof Synced)[], get: (name: string) => unknown): Partial<Synced> =>
+  Object.fromEntries(names.map((name) => [name, readTrait(name, get(pythonName(name)))]));
 
-/** All of the shared state, from a function that gives Python's value of a trait. */
-export function readTraits(get: (name: string) => unknown): Synced {
-  return Object.fromEntries(
-    SYNCED.map((name) => [name, readTrait(name, get(pythonName(name)))]),
-  ) as unknown as Synced;
-}
-
-/** A binary value as the host hands it over (DataView, typed array, buffer, or an array of numbers) as bytes. */
-export function readBytes(value: unknown): Uint8Array {
-  if (ArrayBuffer.isView(value)) return new Uint8Array(value.buffer, value.byteOffset, value.byteLength);
-  if (value instanceof ArrayBuffer) return new Uint8Array(value);
-  if (Array.isArray(value) && value.every((n) => typeof n === "number")) return Uint8Array.from(value);
-  return new Uint8Array(0);
-}
+/** All of it. */
+export const readTraits = (get: (name: string) => unknown): Synced => readSome(SYNCED, get) as Synced;
 
 export interface DetailRequest {
   readonly layer: string;
@@ -334,34 +358,12 @@ export type Request =
   | { readonly kind: "whole" | "ahead"; readonly request: FrameKey }
   | { readonly kind: "ping" | "resend"; readonly request: Readonly<Record<string, never>> };
 
-export function requestMessage(id: string, { kind, request }: Request): object {
-  return { id, kind, ...request };
-}
+export const requestMessage = (id: string, { kind, request }: Request): object => ({ id, kind, ...request });
 
 /** The answer to a request: its id, and the error or null; null for a message that is no such answer. */
 export function readAnswer(message: unknown): { id: string; error: string | null } | null {
   const { id, kind, error } = record(message);
-  if (typeof kind !== "string" || typeof id !== "string") return null;
-  return { id, error: typeof error === "string" ? error : null };
-}
-
-function readMetadata(value: unknown): Metadata {
-  const it = record(value);
-  const input = record(it.input);
-  const known = it.protocol === undefined || String(it.protocol) === PROTOCOL;
-  return {
-    mismatch: known
-      ? ""
-      : `The kernel speaks protocol ${text(it.protocol)} and this page protocol ${PROTOCOL}. ` +
-        "Restart the kernel and reload the page, so that both come from the same version of cnnvis.",
-    version: text(it.version),
-    model: text(it.model),
-    layers: known ? list(it.layers).map(readLayer) : [],
-    input: {
-      shape: numbers(input.shape),
-      images: Math.max(index(input.images), 1),
-    },
-  };
+  return typeof kind === "string" && typeof id === "string" ? { id, error: textOrNull(error) } : null;
 }
 
 export const NOTHING: Spent = { started: 0, sent: 0, stages: [] };
@@ -375,39 +377,15 @@ export const readSpent = recordOf<Spent>({
 function readNotes(value: unknown): Notes {
   const sorted = new Map<string | null, Note[]>();
   for (const note of list(value).map(readNote)) {
-    const known = sorted.get(note.layer);
-    if (known === undefined) sorted.set(note.layer, [note]);
-    else known.push(note);
+    sorted.set(note.layer, [...(sorted.get(note.layer) ?? []), note]);
   }
   return sorted;
 }
 
-function readSeen(value: unknown): Seen {
-  const { image, preprocessing, predictions } = record(value);
-  return {
-    image: index(image),
-    preprocessing: text(preprocessing),
-    predictions: list(predictions).map((entry) => {
-      const { index, label, probability } = record(entry);
-      return { label: text(label) || text(index), probability: number(probability) };
-    }),
-  };
-}
-
 /** None where the bytes are no frame: a picture less in the list of layers is no reason to stop. */
 function readOverview(value: unknown): Frame | null {
-  const bytes = readBytes(value);
-  if (bytes.length === 0) return null;
-  try {
-    return parseFrame(bytes);
-  } catch (error) {
-    if (error instanceof FrameError) return null;
-    throw error;
-  }
-}
-
-function readChannels(value: unknown): number[] {
-  return list(value).filter((n): n is number => Number.isSafeInteger(n));
+  const frame = frameIn(readBytes(value));
+  return frame instanceof FrameError ? null : frame;
 }
 
 function readLimits(value: unknown): readonly [number, number] | null {
@@ -416,78 +394,8 @@ function readLimits(value: unknown): readonly [number, number] | null {
 }
 
 function readPlace(value: unknown): Place | null {
-  const { k, x, y, columns, by } = record(value);
-  const sizes = numbers([k, x, y, columns]);
-  if (sizes.length < 4 || !(sizes[0] > 0) || !(sizes[3] >= 0)) return null;
-  return { k: sizes[0], x: sizes[1], y: sizes[2], columns: Math.floor(sizes[3]), by: text(by) };
-}
-
-function readPicture(value: unknown): string {
-  return typeof value === "string" ? value : pictureUrl(readBytes(value));
-}
-
-// As a data URL, not a blob's: VS Code's policy for notebook outputs allows only the former.
-export function pictureUrl(bytes: Uint8Array): string {
-  if (bytes.length === 0) return "";
-  const type = { 137: "png", 66: "bmp" }[bytes[0]] ?? "jpeg";
-  let binary = "";
-  for (let start = 0; start < bytes.length; start += 0x8000) {
-    binary += String.fromCharCode(...bytes.subarray(start, start + 0x8000));
-  }
-  return `data:image/${type};base64,${btoa(binary)}`;
-}
-
-/** Reads records whose parts have Python's names. */
-function recordOf<Of>(readers: Readers<Of>): (value: unknown) => Of {
-  const parts = Object.entries<(value: unknown) => unknown>(readers);
-  // Once and not for each of a thousand layers.
-  const named = parts.map(([name, read]) => [name, pythonName(name), read] as const);
-  return (value) => {
-    const theirs = record(value);
-    const ours: Record<string, unknown> = {};
-    for (const [name, python, read] of named) ours[name] = read(theirs[python]);
-    return ours as Of;
-  };
-}
-
-function record(value: unknown): Record<string, unknown> {
-  return typeof value === "object" && value !== null ? (value as Record<string, unknown>) : {};
-}
-
-function list(value: unknown): unknown[] {
-  return Array.isArray(value) ? value : [];
-}
-
-function numbers(value: unknown): number[] {
-  return list(value).filter((n): n is number => typeof n === "number" && Number.isFinite(n));
-}
-
-function text(value: unknown): string {
-  return typeof value === "string" ? value : typeof value === "number" ? String(value) : "";
-}
-
-function number(value: unknown, fallback = 0): number {
-  return countOrNull(value) ?? fallback;
-}
-
-function within(least: number, most: number, fallback: number): (value: unknown) => number {
-  return (value) => Math.min(Math.max(number(value, fallback), least), most);
-}
-
-function isTrue(value: unknown): boolean {
-  return value === true;
-}
-
-/** A number that can count from 0; 0 for what is none. */
-function index(value: unknown): number {
-  return Number.isSafeInteger(value) && (value as number) >= 0 ? (value as number) : 0;
-}
-
-function countOrNull(value: unknown): number | null {
-  return typeof value === "number" && Number.isFinite(value) ? value : null;
-}
-
-/** The value when it is one of `known`, else the first of them: Python's check, not ours, reports a bad one. */
-function oneOf<Value extends string>(known: readonly Value[]): (value: unknown) => Value {
-  return (value) => known.find((option) => option === value) ?? known[0];
+  const it = record(value);
+  // One that is missing or no number leaves fewer, and none as the last.
+  const [k, x, y, columns] = numbers([it.k, it.x, it.y, it.columns]);
+  return k > 0 && columns >= 0 ? { k, x, y, columns: Math.floor(columns), by: text(it.by) } : null;
 }

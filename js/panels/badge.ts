@@ -15,6 +15,5 @@ export function badgeElements(badges: readonly Badge[], room: number): HTMLEleme
   return elements;
 }
 
-function badgeElement({ text, tone, title }: Badge): HTMLElement {
-  return element("span.note-badge", { "data-tone": tone, title }, text);
-}
+const badgeElement = ({ text, tone, title }: Badge): HTMLElement =>
+  element("span.note-badge", { "data-tone": tone, title }, text);

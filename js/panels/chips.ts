@@ -1,4 +1,4 @@
-import { element, focusOn } from "../dom.js";
+import { element, focusOn, group } from "../dom.js";
 import { listen } from "../listen.js";
 
 export interface Chip {
@@ -11,27 +11,23 @@ export interface Chip {
  * there, and no button is where there is no choice.
  */
 export function chips(onPick: (text: string) => void, signal: AbortSignal) {
-  const root = element("div.chips", { role: "group", "aria-label": "Which layers" });
+  const root = group("div.chips", "Which layers");
   let buttons: HTMLElement[] = [];
   let names: string[] = [];
 
-  function show(all: readonly Chip[], picked: string): void {
+  /** Returns the picked one, or the first where that is not there. */
+  function show(all: readonly Chip[], picked: string): string {
     const useful = all.filter(({ count }, index) => index === 0 || (count > 0 && count < all[0].count));
-    const focused = buttons.findIndex((button) => button.matches(":focus"));
+    const focused = root.querySelector(":focus");
     names = useful.map(({ text }) => text);
-    buttons = useful.map(({ text, count }) => {
-      return element(
-        "button.chip",
-        {
-          "aria-pressed": text === picked,
-        },
-        text,
-        element("span.chip-count", {}, ` ${count}`),
-      );
-    });
+    const at = Math.max(0, names.indexOf(picked));
+    buttons = useful.map(({ text, count }, index) =>
+      element("button.chip", { "aria-pressed": index === at }, text, element("span.chip-count", ` ${count}`)),
+    );
     root.replaceChildren(...buttons);
     root.hidden = useful.length < 2;
-    if (focused >= 0) focusOn(buttons[names.indexOf(picked)]);
+    if (focused) focusOn(buttons[at]);
+    return names[at];
   }
 
   listen(
@@ -43,5 +39,5 @@ export function chips(onPick: (text: string) => void, signal: AbortSignal) {
     },
     signal,
   );
-  return { root, show, has: (text: string) => names.includes(text) };
+  return { root, show };
 }

@@ -1,60 +1,43 @@
-import { element, setText } from "../dom.js";
+import { element, group, setText } from "../dom.js";
 import { plain } from "../format.js";
 import { listen } from "../listen.js";
-import { layerRange } from "../ranges.js";
+import { layerRange, typedRange } from "../ranges.js";
 import type { Source } from "../source.js";
-import type { ViewerStore } from "../state.js";
+import type { State, ViewerStore } from "../state.js";
 import { canOverlay } from "../underlay.js";
-import type { Hide } from "../wire.js";
+import { HIDES, type Hide } from "../wire.js";
 import { menu } from "./menu.js";
 import { createPopover } from "./popover.js";
 
 const CLIPS = ["0", "0.1", "1", "2", "5"] as const;
-const CLIP_NAMES = { "0": "nothing", "0.1": "0.1 %", "1": "1 %", "2": "2 %", "5": "5 %" };
-const HIDE_NAMES: Record<Hide, string> = { none: "none", dead: "all zeros", constant: "one value" };
+const CLIP_NAMES = Object.fromEntries(CLIPS.map((clip) => [clip, clip === "0" ? "nothing" : `${clip} %`]));
+const HIDE_NAMES: Partial<Record<Hide, string>> = { dead: "all zeros", constant: "one value" };
 
 /** A button that opens what is asked for less often: typed limits, clipping, what is hidden, the image below. */
 export function displayPanel(store: ViewerStore, source: Source, signal: AbortSignal): HTMLElement {
   const limit = (label: string) =>
-    element("input.number", {
-      type: "text",
-      inputmode: "decimal",
-      "aria-label": label,
-      size: 6,
-    });
+    element("input.number", { type: "text", inputmode: "decimal", "aria-label": label, size: 6 });
   const [low, high] = [limit("Lowest value of the colors"), limit("Highest value of the colors")];
   const rule = element("p.rule", { role: "status" });
   const clip = menu(
     "Clip at each end",
     CLIPS,
     CLIP_NAMES,
-    (value) => source.choose({ clip: Number(value) }),
+    (clip) => source.choose({ clip: Number(clip) }),
     signal,
   );
-  const hide = menu(
-    "Hide maps of",
-    ["none", "dead", "constant"] as const,
-    HIDE_NAMES,
-    (value) => source.choose({ hide: value }),
-    signal,
-  );
-  const overlay = element("input.slider", { type: "range", min: 0, max: 100, step: 1 });
-  const image = element("label.field", {}, element("span", {}, "Image below"), overlay);
+  const hide = menu("Hide maps of", HIDES, HIDE_NAMES, (hide) => source.choose({ hide }), signal);
+  const overlay = element("input.slider", { type: "range", min: 0, max: 100 });
+  const image = element("label.field", element("span", "Image below"), overlay);
   const {
     element: holder,
     button,
     panel,
   } = createPopover(
-    { text: "Display", name: "Limits, clipping, hidden maps, the image below" },
+    "Display",
+    "Limits, clipping, hidden maps, the image below",
     signal,
-    element(
-      "div.field",
-      { role: "group", "aria-label": "Limits" },
-      element("span", {}, "Limits"),
-      low,
-      element("span", {}, "to"),
-      high,
-    ),
+    group("div.field", "Limits", element("span", "Limits"), low, element("span", "to"), high),
     rule,
     clip.field,
     hide.field,
@@ -63,25 +46,25 @@ export function displayPanel(store: ViewerStore, source: Source, signal: AbortSi
 
   /** What was typed: limits that can be are taken at once, and the scale with them. */
   function type(): void {
-    const [lo, hi] = [low, high].map(({ value }) => (value.trim() === "" ? Number.NaN : Number(value)));
+    const [lo, hi] = [low, high].map(({ value }) => (value.trim() ? Number(value) : Number.NaN));
     const isRange = lo < hi && Number.isFinite(hi - lo);
     setText(rule, isRange ? "" : "Two numbers, the lower one first.");
     if (isRange) source.choose({ limits: [lo, hi], scale: "limits" });
   }
 
-  function show(): void {
-    const { clip: percent, hide: hidden, overlay: share, scene, limits, scale } = store.state;
-    clip.select.value = String(percent);
-    hide.select.value = hidden;
-    overlay.value = String(Math.round(share * 100));
-    image.hidden = !scene || !canOverlay(store.state, scene);
+  function show(state: Readonly<State>): void {
+    const { scene } = state;
+    clip.select.value = String(state.clip);
+    hide.select.value = state.hide;
+    overlay.value = String(Math.round(state.overlay * 100));
+    image.hidden = !scene || !canOverlay(state, scene);
     // What is being typed is not taken away.
     if (panel.matches(":focus-within")) return;
-    const range = scale === "limits" && limits !== null ? { lo: limits[0], hi: limits[1] } : null;
-    const shown = range ?? (scene ? layerRange(scene.frame, false) : null);
+    const typed = typedRange(state);
+    const shown = typed ?? (scene && layerRange(scene.frame, false));
     low.value = shown ? plain(shown.lo) : "";
     high.value = shown ? plain(shown.hi) : "";
-    const isUsed = percent > 0 || hidden !== "none" || share > 0 || range !== null;
+    const isUsed = state.clip > 0 || state.hide !== "none" || state.overlay > 0 || typed !== null;
     button.classList.toggle("cnnvis-active", isUsed);
   }
 

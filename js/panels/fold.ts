@@ -9,8 +9,8 @@ export interface Fold {
 }
 
 export function fold(name: string): Fold {
-  const title = element("span", {}, name);
-  const summary = element("summary", {}, title);
+  const title = element("span", name);
+  const summary = element("summary", title);
   const body = element("div.fold-body");
   return {
     element: element("details.fold", { open: true }, summary, body),

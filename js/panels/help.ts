@@ -1,4 +1,4 @@
-import { element } from "../dom.js";
+import { definitions, element } from "../dom.js";
 import type { Chapter } from "../keymap.js";
 import type { ViewerStore } from "../state.js";
 import { sheetPanel } from "./sheet.js";
@@ -10,24 +10,14 @@ export function helpPanel(
   signal: AbortSignal,
 ): HTMLElement {
   const columns = chapters.map(({ title, bindings }) =>
-    element(
-      "section",
-      {},
-      element("h3", {}, title),
-      element(
-        "dl",
-        {},
-        ...bindings.map(([keys, what]) =>
-          element("div", {}, element("dt", {}, keys), element("dd", {}, what)),
-        ),
-      ),
-    ),
+    element("section", element("h3", title), element("dl", ...definitions(bindings))),
   );
   return sheetPanel(
     store,
-    { sheet: "help", title: "Keys" },
+    "help",
+    "Keys",
     signal,
-    element("div.keys", {}, ...columns),
-    element("p.note", {}, "Keys go to the picture while it has the focus: click it, or Tab to it."),
+    element("div.keys", ...columns),
+    element("p.note", "Keys go to the picture while it has the focus: click it, or Tab to it."),
   );
 }

@@ -1,5 +1,4 @@
 import { element } from "../dom.js";
-import { atEnd } from "../listen.js";
 import type { Source } from "../source.js";
 import type { ViewerStore } from "../state.js";
 import { inputPanel } from "./input.js";
@@ -16,17 +15,16 @@ export function inspectorPanel(store: ViewerStore, source: Source, signal: Abort
   const notes = notesPanel(store, signal);
   const panel = element("aside.inspector", { "aria-label": "Inspector" }, numbers, input, notes);
 
-  const first = new AbortController();
+  let isPlaced = false;
   store.on(
     ["viewport"],
     () => {
-      if (panel.offsetWidth === 0) return;
-      first.abort();
+      if (isPlaced || panel.offsetWidth === 0) return;
+      isPlaced = true;
       const root = panel.closest<HTMLElement>(".cnnvis");
       if (root && root.clientWidth < NARROW) input.open = notes.open = false;
     },
-    first.signal,
+    signal,
   );
-  atEnd(signal, () => first.abort());
   return panel;
 }

@@ -4,10 +4,11 @@ import { colorTable } from "../colormaps.js";
 import { channelsText, costs, layerText, mapText, typeText } from "../describe.js";
 import { element } from "../dom.js";
 import { count, joined } from "../format.js";
-import type { Frame } from "../frame.js";
+import { type Frame, tileOf } from "../frame.js";
+import { pictureUrl } from "../readers.js";
 import { marksIn } from "../search.js";
 import { holds, type Row } from "../tree.js";
-import { type Layer, pictureUrl } from "../wire.js";
+import type { Layer } from "../wire.js";
 import { badgeElements } from "./badge.js";
 
 /** CSS pixels; the style sheet has the same. */
@@ -22,66 +23,52 @@ const ROOM = 16;
 /** Of a name that are put into the page. */
 const LONGEST = 20_000;
 
-export interface RowContent {
-  readonly rows: readonly Row[];
-  readonly index: number;
-  readonly layer: Layer | null;
-  readonly badges: readonly Badge[];
-  readonly words: readonly string[];
-}
-
 /** One row of the tree: two lines and a place for the picture of a layer, one line of a module. */
-export function rowElement({ rows, index, layer, badges, words }: RowContent): HTMLElement {
+export function rowElement(
+  rows: readonly Row[],
+  index: number,
+  layer: Layer | undefined,
+  badges: readonly Badge[],
+  words: readonly string[],
+): HTMLElement {
   const row = rows[index];
-  const node = element(layer === null ? "div.group" : "div.row", {
-    role: "treeitem",
-    tabindex: -1,
-    "aria-level": row.depth + 1,
-    "aria-posinset": row.position,
-    "aria-setsize": row.siblings,
-    "aria-selected": layer === null ? undefined : false,
-  });
-  const depth = Math.min(row.depth, DEEPEST);
-  node.style.paddingLeft = `${8 + depth * INDENT}px`;
+  const indent = Math.min(row.depth, DEEPEST) * INDENT;
+  const facts = layer ? layerText(layer) : `${row.layers} layers · ${count(row.parameters)} parameters`;
   // One hairline for each module that it lies in.
   const guides = element("span.guides", { "aria-hidden": true });
-  guides.style.width = `${depth * INDENT}px`;
-  const chevron = element("span.chevron", { "aria-hidden": true });
-  chevron.hidden = !holds(rows, index);
-  node.append(
+  guides.style.width = `${indent}px`;
+  const node = element(
+    layer ? "div.row" : "div.group",
+    {
+      role: "treeitem",
+      tabindex: -1,
+      title: `${row.key}\n${facts}`,
+      "aria-level": row.depth + 1,
+      "aria-posinset": row.position,
+      "aria-setsize": row.siblings,
+    },
     guides,
-    chevron,
-    layer === null ? groupText(row, words) : layerLines(row, layer, badges, words),
+    element("span.chevron", { "aria-hidden": true, hidden: !holds(rows, index) }),
+    layer ? layerLines(row, layer, badges, words) : groupText(row, words),
   );
-  if (layer === null) {
-    node.title = `${row.key}\n${row.layers} layers · ${count(row.parameters)} parameters`;
-    return node;
-  }
-  node.append(element("span.preview", { "aria-hidden": true }));
-  node.title = `${layer.name}\n${layerText(layer)}`;
-  node.classList.toggle("cnnvis-unrun", !layer.ran);
+  node.style.paddingLeft = `${8 + indent}px`;
+  if (layer) node.append(element("span.preview", { "aria-hidden": true }));
+  node.classList.toggle("cnnvis-unrun", layer?.ran === false);
   return node;
 }
 
-function groupText(row: Row, words: readonly string[]): HTMLElement {
-  return element(
-    "span.lines",
-    {},
-    nameElement(row, words),
-    element("span.count", {}, `${row.layers} layers`),
-  );
-}
+const groupText = (row: Row, words: readonly string[]): HTMLElement =>
+  element("span.lines", nameElement(row, words), element("span.count", `${row.layers} layers`));
 
 function layerLines(row: Row, layer: Layer, badges: readonly Badge[], words: readonly string[]): HTMLElement {
   const facts = [typeText(layer), channelsText(layer), layer.ran ? mapText(layer) : ""];
   const top = element(
     "span.line",
-    {},
     nameElement(row, words),
-    element("span.costs", {}, joined(costs(layer, ["", " mac"]))),
+    element("span.costs", joined(costs(layer, ["", " mac"]))),
   );
-  if (badges.length > 0) top.append(element("span.badges", {}, ...badgeElements(badges, ROOM)));
-  return element("span.lines", {}, top, element("span.facts", {}, joined(facts)));
+  if (badges.length > 0) top.append(element("span.badges", ...badgeElements(badges, ROOM)));
+  return element("span.lines", top, element("span.facts", joined(facts)));
 }
 
 function nameElement({ label }: Row, words: readonly string[]): HTMLElement {
@@ -89,10 +76,9 @@ function nameElement({ label }: Row, words: readonly string[]): HTMLElement {
   const cut = text.lastIndexOf(".") + 1;
   return element(
     "span.name",
-    {},
     // The path gives way before the last part does.
-    element("span.path", {}, ...marked(text, words, 0, cut)),
-    element("span.leaf", {}, ...marked(text, words, cut, text.length)),
+    element("span.path", ...marked(text, words, 0, cut)),
+    element("span.leaf", ...marked(text, words, cut, text.length)),
   );
 }
 
@@ -103,26 +89,23 @@ function marked(text: string, words: readonly string[], from: number, to: number
   for (const [start, stop] of marksIn(text, words)) {
     const [first, last] = [Math.max(start, at), Math.min(stop, to)];
     if (first >= last) continue;
-    parts.push(text.slice(at, first), element("mark", {}, text.slice(first, last)));
+    parts.push(text.slice(at, first), element("mark", text.slice(first, last)));
     at = last;
   }
   parts.push(text.slice(at, to));
-  return parts.filter((part) => part !== "");
+  return parts.filter(Boolean);
 }
 
 /**
- * Draws mean maps; `null` says that there is none. As images: each canvas is a layer of its own to the browser,
+ * Draws the mean map of a layer, where there is one. As images: each canvas is a layer of its own to the browser,
  * and puts together all of the page anew more slowly.
  */
-export function previewPainter(): (
-  place: HTMLElement,
-  frame: Frame | null,
-  tile: number | undefined,
-) => void {
+export function previewPainter(): (place: HTMLElement, overview: Frame | null, layer: number) => void {
   const table = colorTable("viridis");
-  return (place, frame, tile) => {
-    if (frame === null || tile === undefined) return place.replaceChildren();
-    const { codes, codeWidth, codeHeight } = frame;
+  return (place, overview, layer) => {
+    const tile = overview ? tileOf(overview, layer) : -1;
+    if (!overview || tile < 0) return place.replaceChildren();
+    const { codes, codeWidth, codeHeight } = overview;
     const start = tile * codeHeight * codeWidth;
     // The map fills the upper left of its tile: codes 0 are beyond it.
     let [width, height] = [0, 0];

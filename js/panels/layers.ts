@@ -1,11 +1,12 @@
 import { badgesOf } from "../badges.js";
 import { element, setAttributes, setText } from "../dom.js";
-import { listen } from "../listen.js";
+import { keepKeys, listen } from "../listen.js";
 import { findable, isFound, wordsOf } from "../search.js";
 import { pickLayer } from "../selection.js";
 import type { Source } from "../source.js";
-import type { ViewerStore } from "../state.js";
+import type { State, ViewerStore } from "../state.js";
 import { ancestors, holds, openDepth, type Row, treeOf, visibleRows } from "../tree.js";
+import { upTo } from "../upto.js";
 import type { Layer } from "../wire.js";
 import { chips } from "./chips.js";
 import { GROUP_HEIGHT, LAYER_HEIGHT, previewPainter, rowElement } from "./layerrow.js";
@@ -27,10 +28,8 @@ export function layersPanel(store: ViewerStore, source: Source, signal: AbortSig
   let layers: readonly Layer[] = [];
   let badges: ReturnType<typeof badgesOf>[] = [];
   let texts: ReturnType<typeof findable>[] = [];
-  let tiles = new Map<number, number>();
+  /** Of the layers that are found; each says which of all layers it is. */
   let rows: readonly Row[] = [];
-  /** Which layer each layer of the rows is: of those that are found. */
-  let found: readonly number[] = [];
   let words: readonly string[] = [];
   let depth = 0;
   let picked = ALL;
@@ -41,16 +40,16 @@ export function layersPanel(store: ViewerStore, source: Source, signal: AbortSig
   const kinds = chips(pickKind, signal);
 
   const searching = () => words.length > 0 || picked !== ALL;
-  const layerOf = (index: number) => (rows[index].layer < 0 ? -1 : found[rows[index].layer]);
+  const layerAt = (index: number): Layer | undefined => layers[rows[index]?.layer];
+  const isCurrent = (layer: Layer | undefined) => layer?.name === store.state.layer;
+  const currentRow = () => rows.findIndex((_, index) => isCurrent(layerAt(index)));
   const isOpen = (index: number) => {
     const { key, depth: own } = rows[index];
     return searching() ? (searchFolds.get(key) ?? true) : (folds.get(key) ?? own < depth);
   };
 
   function make(index: number): HTMLElement {
-    const at = layerOf(index);
-    const layer = at < 0 ? null : layers[at];
-    const node = rowElement({ rows, index, layer, badges: badges[at] ?? [], words });
+    const node = rowElement(rows, index, layerAt(index), badges[rows[index].layer] ?? [], words);
     dress(index, node);
     picture(index, node);
     return node;
@@ -58,55 +57,51 @@ export function layersPanel(store: ViewerStore, source: Source, signal: AbortSig
 
   /** What changes while the row stays: whether it is open, and the current one. */
   function dress(index: number, node: HTMLElement): void {
-    const at = layerOf(index);
-    const current = layers[at]?.name === store.state.layer;
-    if (at >= 0) setAttributes(node, { "aria-selected": current });
-    if (!holds(rows, index)) return;
-    setAttributes(node, { "aria-expanded": isOpen(index) });
+    const layer = layerAt(index);
+    const isFolder = holds(rows, index);
+    const open = isFolder && isOpen(index);
     const row = currentRow();
-    node.classList.toggle("cnnvis-within", !isOpen(index) && row > index && row < rows[index].end);
+    setAttributes(node, {
+      "aria-selected": layer && isCurrent(layer),
+      "aria-expanded": isFolder ? open : undefined,
+    });
+    node.classList.toggle("cnnvis-within", isFolder && !open && row > index && row < rows[index].end);
   }
 
   function picture(index: number, node: HTMLElement): void {
     const place = node.querySelector<HTMLElement>(".cnnvis-preview");
-    if (place !== null) paint(place, store.state.overview, tiles.get(layerOf(index)));
+    if (place) paint(place, store.state.overview, rows[index].layer);
   }
 
   function redress(): void {
     for (const [index, node] of list.shown) dress(index, node);
   }
 
-  const currentRow = () =>
-    rows.findIndex((row) => row.layer >= 0 && layers[found[row.layer]].name === store.state.layer);
-
   function lay(fresh: boolean): void {
     const visible = visibleRows(rows, isOpen);
     list.set(
       visible,
-      visible.map((index) => (rows[index].layer < 0 ? GROUP_HEIGHT : LAYER_HEIGHT)),
+      visible.map((index) => (layerAt(index) ? LAYER_HEIGHT : GROUP_HEIGHT)),
       fresh,
     );
     redress();
   }
 
-  function read(): void {
+  function read({ metadata, notes }: Readonly<State>): void {
     const first = layers.length === 0;
-    const { metadata, notes } = store.state;
     layers = metadata.layers;
-    badges = layers.map((layer) => badgesOf(notes.get(layer.name) ?? [], layer));
+    badges = layers.map((layer) => badgesOf(notes.get(layer.name), layer));
     texts = layers.map((layer, index) => findable(layer, badges[index]));
-    showKinds();
-    if (!kinds.has(picked)) picked = ALL;
     showKinds();
     sift();
     if (first) mark();
   }
 
+  const isKind = (kind: string) => (layer: Layer, index: number) => KINDS[kind](layer, badges[index].length);
+
   function showKinds(): void {
-    kinds.show(
-      Object.entries(KINDS).map(([text, test]) => {
-        return { text, count: layers.filter((layer, index) => test(layer, badges[index].length)).length };
-      }),
+    picked = kinds.show(
+      Object.keys(KINDS).map((text) => ({ text, count: layers.filter(isKind(text)).length })),
       picked,
     );
   }
@@ -114,6 +109,10 @@ export function layersPanel(store: ViewerStore, source: Source, signal: AbortSig
   function pickKind(kind: string): void {
     picked = kind;
     showKinds();
+    search();
+  }
+
+  function search(): void {
     searchFolds = new Map();
     sift();
     if (!searching()) mark();
@@ -121,22 +120,22 @@ export function layersPanel(store: ViewerStore, source: Source, signal: AbortSig
 
   function sift(): void {
     const anchor = list.anchor();
-    const key = anchor === null ? null : rows[anchor.item]?.key;
+    const key = anchor && rows[anchor.item]?.key;
     const active = rows[list.active()]?.key;
     words = wordsOf(filter.value);
-    found = layers.flatMap((layer, index) =>
-      KINDS[picked](layer, badges[index].length) && isFound(texts[index], words) ? [index] : [],
+    const test = isKind(picked);
+    const found = upTo(layers.length, (index) => index).filter(
+      (index) => test(layers[index], index) && isFound(texts[index], words),
     );
-    rows = treeOf(found.map((index) => layers[index]));
+    rows = treeOf(found.map((index) => layers[index])).map((row) => ({
+      ...row,
+      layer: found[row.layer] ?? -1,
+    }));
     depth = openDepth(rows);
     lay(true);
-    if (anchor !== null)
-      list.scrollTo(
-        rows.findIndex((row) => row.key === key),
-        anchor.over,
-      );
-    const again = rows.findIndex((row) => row.key === active);
-    if (again >= 0) list.keep(again);
+    const rowOf = (key: string | null) => rows.findIndex((row) => row.key === key);
+    if (anchor) list.scrollTo(rowOf(key), anchor.over);
+    list.keep(rowOf(active));
     none.hidden = found.length > 0 || layers.length === 0;
     setText(
       total,
@@ -149,8 +148,7 @@ export function layersPanel(store: ViewerStore, source: Source, signal: AbortSig
     const at = currentRow();
     if (at >= 0) {
       const closed = ancestors(rows, at).filter((index) => !isOpen(index));
-      for (const index of closed) (searching() ? searchFolds : folds).set(rows[index].key, true);
-      if (closed.length > 0) lay(false);
+      if (closed.length > 0) fold(closed, true);
       list.activate(at, false);
       // Another layer has other notes below the list, which may leave it less room.
       requestAnimationFrame(() => {
@@ -166,89 +164,66 @@ export function layersPanel(store: ViewerStore, source: Source, signal: AbortSig
   }
 
   function choose(index: number): void {
-    const at = index < 0 ? -1 : layerOf(index);
-    if (at >= 0 && layers[at].name !== store.state.layer) source.choose(pickLayer(layers[at].name));
+    const layer = layerAt(index);
+    if (layer && !isCurrent(layer)) source.choose(pickLayer(layer.name));
   }
 
-  /** Picks a layer, folds or opens a module. */
-  function act(index: number): void {
-    if (layerOf(index) >= 0) choose(index);
-    else fold([index], !isOpen(index));
+  /** Picks a layer, folds or opens a module; of a layer that holds others, by its chevron. */
+  function act(index: number, byChevron = false): void {
+    if (byChevron || !layerAt(index)) fold([index], !isOpen(index));
+    else choose(index);
   }
 
-  const firstLayer = () => rows.findIndex(({ layer }) => layer >= 0);
-
-  treeKeys(list, { rows: () => rows, isOpen, fold, act, height: LAYER_HEIGHT }, signal);
+  treeKeys(list, { rows: () => rows, isOpen, fold, act }, signal);
   listen(
     list.box,
     "click",
     ({ target }) => {
       const index = list.of(target);
       if (index < 0) return;
-      const onChevron = target instanceof Element && target.closest(".cnnvis-chevron") !== null;
-      if (onChevron) fold([index], !isOpen(index));
-      else act(index);
+      act(index, target instanceof Element && target.closest(".cnnvis-chevron") !== null);
       list.activate(index, true);
     },
     signal,
   );
   // The pointer is on it, or the keys have come to it.
-  for (const event of ["pointerover", "focusin"] as const)
-    listen(
-      list.box,
-      event,
-      ({ target }) => {
-        const index = list.of(target);
-        store.set({ ahead: index < 0 ? "" : (layers[layerOf(index)]?.name ?? "") });
-      },
-      signal,
-    );
+  listen(
+    list.box,
+    ["pointerover", "focusin"],
+    ({ target }) => store.set({ ahead: layerAt(list.of(target))?.name ?? "" }),
+    signal,
+  );
   listen(list.box, "pointerleave", () => store.set({ ahead: "" }), signal);
-  listen(
-    filter,
-    "input",
-    () => {
-      searchFolds = new Map();
+  listen(filter, "input", search, signal);
+  keepKeys(filter, signal, {
+    Enter: () => choose(rows.findIndex(({ layer }) => layer >= 0)),
+    ArrowDown(event) {
+      const [first] = list.items();
+      if (first === undefined) return;
+      event.preventDefault();
+      list.activate(searching() ? first : list.active(), true);
+    },
+    Escape(event) {
+      if (!filter.value) return;
+      event.preventDefault();
+      filter.value = "";
       sift();
-      if (!searching()) mark();
+      mark();
     },
-    signal,
-  );
-  listen(
-    filter,
-    "keydown",
-    (event) => {
-      event.stopPropagation();
-      if (event.key === "Enter") choose(firstLayer());
-      if (event.key === "ArrowDown" && list.items().length > 0) {
-        event.preventDefault();
-        list.activate(searching() ? list.items()[0] : list.active(), true);
-      }
-      if (event.key === "Escape" && filter.value !== "") {
-        event.preventDefault();
-        filter.value = "";
-        sift();
-        mark();
-      }
-    },
-    signal,
-  );
-  store.on(["metadata", "notes"], read, signal);
+  });
+  store.show(["metadata", "notes"], read, signal);
   store.on(["layer"], mark, signal);
   store.on(
     ["overview", "metadata"],
     () => {
-      tiles = tilesOf(store);
       for (const [index, node] of list.shown) picture(index, node);
     },
     signal,
   );
-  tiles = tilesOf(store);
-  read();
   return element(
     "section.layers",
     { "aria-label": "Layers" },
-    element("header.find", {}, filter, total),
+    element("header.find", filter, total),
     kinds.root,
     list.box,
     none,
@@ -262,7 +237,3 @@ const KINDS: Record<string, (layer: Layer, badges: number) => boolean> = {
   "Never ran": ({ ran }) => !ran,
   "With notes": (_, badges) => badges > 0,
 };
-
-function tilesOf(store: ViewerStore): Map<number, number> {
-  return new Map([...(store.state.overview?.channels ?? [])].map((layer, tile) => [layer, tile]));
-}

@@ -1,5 +1,5 @@
 import { colorStops } from "../colormaps.js";
-import { tileWord } from "../describe.js";
+import { clipText, mapOf, tileWord } from "../describe.js";
 import { element, setText } from "../dom.js";
 import { count, plain } from "../format.js";
 import { FILTERS, type Frame } from "../frame.js";
@@ -10,12 +10,11 @@ import { bestOf, readable, type State, type ViewerStore, WANTED } from "../state
 
 /** What the colors mean: a bar with the values at its ends, and at zero where that is between them. */
 export function legendPanel(store: ViewerStore, signal: AbortSignal): HTMLElement {
-  const bar = element("div.colors");
   const tick = element("i.tick");
-  bar.append(tick);
+  const bar = element("div.colors", tick);
   const lo = element("span");
   const hi = element("span");
-  const zero = element("span.zero", {}, "0");
+  const zero = element("span.zero", "0");
   const caption = element("span.caption");
   const clipped = element("span.clipped");
   const odd = element("span");
@@ -27,30 +26,27 @@ export function legendPanel(store: ViewerStore, signal: AbortSignal): HTMLElemen
   );
   const legend = element(
     "div.legend",
-    {},
-    element("div.over", {}, caption, clipped, nonfinite),
+    element("div.over", caption, clipped, nonfinite),
     bar,
-    element("div.ends", {}, lo, zero, hi),
+    element("div.ends", lo, zero, hi),
   );
   let gradient = "";
   let counted: Frame | null = null;
 
-  function show(): void {
-    const { state } = store;
+  function show(state: Readonly<State>): void {
     const scene = readable(state);
     legend.hidden = !scene;
     if (!scene) return;
-    const { look } = scene;
-    const colormap = look.arrangement === "color" ? "gray" : look.colormap;
+    const { look, frame } = scene;
+    const colormap = mapOf(look);
     if (colormap !== gradient) {
       gradient = colormap;
       bar.style.background = `linear-gradient(to right, ${colorStops(colormap).join(", ")})`;
     }
     const position = state.hover?.position ?? pickedPositions(scene, state.channels).at(-1);
     const range = look.range ?? (position === undefined ? null : rangeOf(state, scene, position));
-    setText(caption, captionOf(scene, look.range !== null, position));
-    const isClipped = state.clip > 0 && !(state.scale === "limits" && state.limits !== null);
-    setText(clipped, isClipped ? `${plain(100 - 2 * state.clip)} % of the values` : "");
+    setText(caption, captionOf(scene, position));
+    setText(clipped, clipText(state));
     setText(lo, range ? plain(range.lo) : "least");
     setText(hi, range ? plain(range.hi) : "greatest");
     const share = range ? -range.lo / (range.hi - range.lo) : zeroShare(scene);
@@ -61,9 +57,9 @@ export function legendPanel(store: ViewerStore, signal: AbortSignal): HTMLElemen
     if (flat) setText(hi, "constant");
     zero.hidden = tick.hidden = !inside;
     if (inside) zero.style.left = tick.style.left = `${share * 100}%`;
-    if (counted !== scene.frame) {
-      counted = scene.frame;
-      const values = nonfiniteCount(scene.frame);
+    if (counted !== frame) {
+      counted = frame;
+      const values = nonfiniteCount(frame);
       nonfinite.hidden = values === 0;
       setText(odd, `${count(values)} not finite`);
     }
@@ -74,9 +70,7 @@ export function legendPanel(store: ViewerStore, signal: AbortSignal): HTMLElemen
 }
 
 /** About what share of the bar's length a text takes below it, with a gap. */
-function roomOf({ textContent }: HTMLElement): number {
-  return 0.06 + 0.026 * (textContent ?? "").length;
-}
+const roomOf = ({ textContent }: HTMLElement): number => 0.06 + 0.026 * (textContent ?? "").length;
 
 function rangeOf(state: Readonly<State>, { frame, order }: Scene, position: number): Range {
   const best = bestOf(state, frame, order[position]);
@@ -84,14 +78,12 @@ function rangeOf(state: Readonly<State>, { frame, order }: Scene, position: numb
 }
 
 /** Where zero is when each tile has its own range: known only for filters, whose ranges are symmetric. */
-function zeroShare({ frame }: Scene): number {
-  return frame.view === FILTERS ? 0.5 : Number.NaN;
-}
+const zeroShare = ({ frame }: Scene): number => (frame.view === FILTERS ? 0.5 : Number.NaN);
 
-function captionOf(scene: Scene, isShared: boolean, position: number | undefined): string {
+function captionOf(scene: Scene, position: number | undefined): string {
   const word = tileWord(scene.frame.view);
   const inColor = scene.arrangement === "color";
-  const whose = isShared
+  const whose = scene.look.range
     ? "one range for the layer"
     : position === undefined
       ? `each ${inColor ? "" : `${word} `}has its own range`

@@ -20,13 +20,11 @@ export function menu<Value extends string>(
   listen(select, "change", () => choose(select.value as Value), signal);
   // Letters jump within a menu; they are not the notebook's shortcuts.
   keepKeys(select, signal);
-  const field = element("label.field.how", {}, element("span", {}, label), select);
+  const field = element("label.field.how", element("span", label), select);
   return { field, select };
 }
 
-export function options<Value extends string>(
+export const options = <Value extends string>(
   values: readonly Value[],
   names: Partial<Record<Value, string>>,
-): HTMLOptionElement[] {
-  return values.map((value) => element("option", { value }, names[value] ?? value));
-}
+): HTMLOptionElement[] => values.map((value) => element("option", { value }, names[value] ?? value));

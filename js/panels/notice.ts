@@ -1,14 +1,13 @@
 import { element, setText } from "../dom.js";
-import { atEnd } from "../listen.js";
-import { hiddenCount, type ViewerStore } from "../state.js";
+import { createTimer } from "../listen.js";
+import { hiddenCount, type State, type ViewerStore } from "../state.js";
 
 /** What Python reports, across the top of the view. */
 export function bannerPanel(store: ViewerStore, signal: AbortSignal): HTMLElement {
   const banner = element("div.banner", { role: "alert", hidden: true });
-  const show = () => {
-    const { problem } = store.state;
+  const show = ({ problem }: Readonly<State>) => {
     setText(banner, problem);
-    banner.hidden = problem === "";
+    banner.hidden = !problem;
   };
   store.show(["problem"], show, signal);
   return banner;
@@ -18,17 +17,16 @@ export function bannerPanel(store: ViewerStore, signal: AbortSignal): HTMLElemen
 export function messagePanel(store: ViewerStore, signal: AbortSignal): HTMLElement {
   const text = element("p");
   const message = element("div.message", { role: "status" }, text);
-  const show = () => {
-    const { status, connection } = store.state;
+  const show = (state: Readonly<State>) => {
+    const { status, connection, frame, hide } = state;
     const waiting = {
       ok: "",
       slow: "The kernel has not answered for four seconds. If it is busy, what was picked last comes when it is free; if it has ended, run the cell again.",
       lost: "Asking whether the kernel is still there.",
       gone: "The kernel has ended or was restarted. Run the cell again; layers seen before can still be shown.",
     }[connection];
-    const { frame, hide } = store.state;
     const hidden =
-      frame !== null && frame.tiles > 0 && hiddenCount(frame, store.state) === frame.tiles
+      frame?.tiles && hiddenCount(frame, state) === frame.tiles
         ? `All ${frame.tiles} are hidden: each is of ${hide === "dead" ? "zeros" : "one value"} only. Display shows them again.`
         : "";
     setText(text, "text" in status ? status.text : status.kind === "loading" ? waiting : hidden);
@@ -41,9 +39,8 @@ export function messagePanel(store: ViewerStore, signal: AbortSignal): HTMLEleme
 /** What becomes of the kernel while there is something to see. */
 export function connectionPanel(store: ViewerStore, signal: AbortSignal): HTMLElement {
   const badge = element("div.badge.quiet", { role: "status" });
-  const show = () => {
-    const { connection, status, frame } = store.state;
-    const rough = frame !== null && frame.factor > 1 ? ": showing averaged values" : "";
+  const show = ({ connection, status, frame }: Readonly<State>) => {
+    const rough = frame && frame.factor > 1 ? ": showing averaged values" : "";
     const words = {
       ok: "",
       slow: `the kernel is busy or has ended${rough}`,
@@ -62,13 +59,11 @@ const LONG = 4000;
 /** What became of a copy or a file: seen for a moment, and said to who listens. */
 export function toastPanel(store: ViewerStore, signal: AbortSignal): HTMLElement {
   const toast = element("div.badge.toast", { role: "status" });
-  let passing: ReturnType<typeof setTimeout> | undefined;
-  const show = () => {
-    setText(toast, store.state.toast);
-    clearTimeout(passing);
-    if (store.state.toast !== "") passing = setTimeout(() => store.set({ toast: "" }), LONG);
+  const wait = createTimer(signal);
+  const show = ({ toast: text }: Readonly<State>) => {
+    setText(toast, text);
+    wait(text ? () => store.set({ toast: "" }) : undefined, LONG);
   };
   store.on(["toast"], show, signal);
-  atEnd(signal, () => clearTimeout(passing));
   return toast;
 }

@@ -1,11 +1,19 @@
 import { costs, fieldText, storageText, tileWord, typeText } from "../describe.js";
-import { button, element, setAttributes, setText } from "../dom.js";
-import { count, joined, percent, plain } from "../format.js";
+import { button, definitions, element, setAttributes, setText } from "../dom.js";
+import { capitalized, count, joined, percent, plain } from "../format.js";
 import { codeAt, dequantize, FILTERS, type Frame, statistic, tileOf, tileSize } from "../frame.js";
 import { layerHistogram, tileHistogram } from "../histogram.js";
-import { atEnd } from "../listen.js";
-import { isEmpty, layerRange, nonfiniteCount, tileRange } from "../ranges.js";
-import { chosenTile, currentLayer, isWanted, pointedAt, type ViewerStore, WANTED } from "../state.js";
+import { createTimer } from "../listen.js";
+import { isEmpty, layerRange, nonfiniteCount, type Range, tileRange } from "../ranges.js";
+import {
+  chosenTile,
+  currentLayer,
+  isWanted,
+  pointedAt,
+  type State,
+  type ViewerStore,
+  WANTED,
+} from "../state.js";
 import { upTo } from "../upto.js";
 import type { Layer } from "../wire.js";
 import { createChart } from "./chart.js";
@@ -25,59 +33,57 @@ export function numbersPanel(store: ViewerStore, signal: AbortSignal): HTMLDetai
 
   let shown = "";
   let charted: Frame | null = null;
-  let waiting: ReturnType<typeof setTimeout> | undefined;
+  const wait = createTimer(signal);
 
-  function show(): void {
-    const { state } = store;
+  function show(state: Readonly<State>): void {
     const frame = isWanted(state.frame, state) ? state.frame : null;
     const tile = frame ? chosenTile(state, frame) : -1;
     const key = `${tile} ${state.view}`;
     // A pointer that stays within a tile changes nothing but the mark.
-    if (frame && frame === charted && key === shown) {
-      mark();
-      return;
+    if (!frame || frame !== charted || key !== shown) {
+      [charted, shown] = [frame, key];
+      showNumbers(state, frame, tile);
     }
-    [charted, shown] = [frame, key];
-    const word = tileWord(state.view);
-    const isTile = frame !== null && tile >= 0;
-    setText(title, isTile ? `${word[0].toUpperCase()}${word.slice(1)} ${frame.channels[tile]}` : "Layer");
-    const rows = !frame ? [] : isTile ? tileNumbers(frame, tile) : layerNumbers(frame);
-    const known = rows.filter(([, value]) => value !== "");
-    table.replaceChildren(
-      ...known.map(([name, value]) => element("div", {}, element("dt", {}, name), element("dd", {}, value))),
-    );
-    clearTimeout(waiting);
-    setAttributes(chart.element, { hidden: !frame });
-    values.hidden = !frame;
-    if (isTile) chart.show(tileHistogram(frame, tile), `${word} ${frame.channels[tile]}`);
-    else if (frame) waiting = setTimeout(() => chart.show(layerHistogram(frame), "the layer"), LATER);
-    mark();
-    const layer = currentLayer(state);
-    setText(facts, layer ? factsOf(layer, state.call) : "");
-    facts.hidden = facts.textContent === "";
-    panel.hidden = !frame && facts.hidden;
+    mark(state);
   }
 
-  function mark(): void {
-    const { frame } = store.state;
-    const pointed = pointedAt(store.state);
-    const tile = !frame || !pointed ? -1 : tileOf(frame, pointed.channel);
-    const isKnown = frame !== null && pointed !== null && tile >= 0;
+  function showNumbers(state: Readonly<State>, frame: Frame | null, tile: number): void {
+    const isTile = frame !== null && tile >= 0;
+    const name = isTile ? `${tileWord(state.view)} ${frame.channels[tile]}` : "layer";
+    setText(title, capitalized(name));
+    const rows = !frame ? [] : isTile ? tileNumbers(frame, tile) : layerNumbers(frame);
+    table.replaceChildren(...definitions(rows.filter(([, value]) => value)));
+    wait();
+    setAttributes(chart.element, { hidden: !frame });
+    values.hidden = !frame;
+    if (isTile) chart.show(tileHistogram(frame, tile), name);
+    else if (frame) wait(() => chart.show(layerHistogram(frame), "the layer"), LATER);
+    const layer = currentLayer(state);
+    const text = layer ? factsOf(layer, state.call) : "";
+    setText(facts, text);
+    facts.hidden = !text;
+    panel.hidden = !frame && !text;
+  }
+
+  function mark(state: Readonly<State>): void {
+    const { frame } = state;
+    const pointed = pointedAt(state);
+    const tile = frame && pointed ? tileOf(frame, pointed.channel) : -1;
+    const isKnown = frame && pointed && tile >= 0;
     chart.mark(
       isKnown
         ? dequantize(frame, tile, codeAt(frame, tile, pointed.plane, pointed.row, pointed.column))
-        : null,
+        : Number.NaN,
     );
   }
 
   store.later([...WANTED, "frame", "channels", "hover"], show, signal);
-  atEnd(signal, () => clearTimeout(waiting));
   return panel;
 }
 
 /** What a value of the layer depends on, and what it is. */
 function factsOf(layer: Layer, call: number): string {
-  const overwritten = layer.inPlace === "" ? "" : `overwritten by ${layer.inPlace}`;
+  const overwritten = layer.inPlace && `overwritten by ${layer.inPlace}`;
   return joined([typeText(layer), ...costs(layer), fieldText(layer, call), storageText(layer), overwritten]);
 }
 
@@ -85,16 +91,16 @@ function factsOf(layer: Layer, call: number): string {
 type Row = readonly [name: string, value: string];
 
 function tileNumbers(frame: Frame, tile: number): Row[] {
-  const { lo, hi } = tileRange(frame, tile);
-  const [mean, std] = [statistic(frame, tile, "mean"), statistic(frame, tile, "std")];
-  const bad = statistic(frame, tile, "nonfinite");
+  const [mean, std, zeros, bad] = (["mean", "std", "zeros", "nonfinite"] as const).map((name) =>
+    statistic(frame, tile, name),
+  );
   const isFilter = frame.view === FILTERS;
   return [
-    ...extremes(frame, isEmpty(frame, tile) ? null : { lo, hi }),
+    ...extremes(frame, isEmpty(frame, tile) ? NOWHERE : tileRange(frame, tile)),
     ["norm", isFilter ? plain(Math.hypot(mean, std) * Math.sqrt(tileSize(frame.shape))) : ""],
     ["mean", plain(mean)],
     ["deviation", plain(std)],
-    ["zeros", percent(statistic(frame, tile, "zeros"))],
+    ["zeros", percent(zeros)],
     ["bias", frame.bias ? plain(frame.bias[tile]) : ""],
     ["not finite", bad > 0 ? count(bad) : ""],
   ];
@@ -102,25 +108,29 @@ function tileNumbers(frame: Frame, tile: number): Row[] {
 
 function layerNumbers(frame: Frame): Row[] {
   const bad = nonfiniteCount(frame);
-  const all = upTo(frame.tiles, (tile) => tile);
-  const dead = all.filter((tile) => statistic(frame, tile, "zeros") === 1).length;
+  const [means, zeros] = (["mean", "zeros"] as const).map((name) =>
+    upTo(frame.tiles, (tile) => statistic(frame, tile, name)),
+  );
   return [
     ...extremes(frame, layerRange(frame, false)),
-    ["mean", plain(average(all.map((tile) => statistic(frame, tile, "mean"))))],
-    ["zeros", percent(average(all.map((tile) => statistic(frame, tile, "zeros"))))],
-    ["all-zero", String(dead)],
+    ["mean", plain(average(means))],
+    ["zeros", percent(average(zeros))],
+    ["all-zero", String(zeros.filter((share) => share === 1).length)],
     ["not finite", bad > 0 ? count(bad) : ""],
   ];
 }
 
+/** Of a tile without finite values. */
+const NOWHERE: Range = { lo: Number.NaN, hi: Number.NaN };
+
 // The bounds of filters are symmetric: they tell the largest weight, not the least and the greatest.
-function extremes(frame: Frame, range: { lo: number; hi: number } | null): Row[] {
-  if (frame.view === FILTERS) return [["largest |w|", range ? plain(range.hi) : "–"]];
-  return [
-    ["min", range ? plain(range.lo) : "–"],
-    ["max", range ? plain(range.hi) : "–"],
-  ];
-}
+const extremes = ({ view }: Frame, { lo, hi }: Range): Row[] =>
+  view === FILTERS
+    ? [["largest |w|", plain(hi)]]
+    : [
+        ["min", plain(lo)],
+        ["max", plain(hi)],
+      ];
 
 function average(values: number[]): number {
   const known = values.filter((value) => Number.isFinite(value));

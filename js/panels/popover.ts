@@ -1,5 +1,5 @@
 import { element, focusOn, setAttributes } from "../dom.js";
-import { listen } from "../listen.js";
+import { keepKeys, listen } from "../listen.js";
 
 export interface Popover {
   readonly element: HTMLElement;
@@ -13,7 +13,8 @@ export interface Popover {
  * the focus goes elsewhere, and on a press outside of it.
  */
 export function createPopover(
-  { text, name, kind = "" }: { text: string; name: string; kind?: "" | ".menu" },
+  text: string,
+  name: string,
   signal: AbortSignal,
   ...content: HTMLElement[]
 ): Popover {
@@ -22,12 +23,8 @@ export function createPopover(
     { title: name, "aria-expanded": false, "aria-haspopup": "dialog" },
     text,
   );
-  const panel = element(
-    `div.popover${kind}`,
-    { role: "dialog", "aria-label": name, hidden: true },
-    ...content,
-  );
-  const holder = element("div.holder", {}, button, panel);
+  const panel = element("div.popover", { role: "dialog", "aria-label": name, hidden: true }, ...content);
+  const holder = element("div.holder", button, panel);
 
   function open(isOpen: boolean): void {
     panel.hidden = !isOpen;
@@ -35,32 +32,25 @@ export function createPopover(
     if (isOpen) focusOn(panel.querySelector<HTMLElement>("input, button, select"));
   }
 
-  listen(button, "click", () => open(panel.hidden !== false), signal);
-  listen(
-    holder,
-    "keydown",
-    (event) => {
-      // What is typed here is not the notebook's.
-      event.stopPropagation();
-      if (event.key !== "Escape" || panel.hidden) return;
+  const close = () => open(false);
+  const closeFor = (target: EventTarget | null) => {
+    if (target instanceof Node && !holder.contains(target)) close();
+  };
+
+  listen(button, "click", () => open(panel.hidden === true), signal);
+  keepKeys(holder, signal, {
+    Escape(event) {
+      if (panel.hidden) return;
       event.preventDefault();
-      open(false);
+      close();
       focusOn(button);
     },
-    signal,
-  );
-  listen(
-    holder,
-    "focusout",
-    ({ relatedTarget }) => {
-      if (relatedTarget instanceof Node && !holder.contains(relatedTarget)) open(false);
-    },
-    signal,
-  );
+  });
+  listen(holder, "focusout", ({ relatedTarget }) => closeFor(relatedTarget), signal);
   // Within the view only: in a shadow tree the document would see no more than its host.
-  const outside = ({ target }: Event) => {
-    if (target instanceof Node && !holder.contains(target)) open(false);
-  };
-  queueMicrotask(() => holder.closest(".cnnvis")?.addEventListener("pointerdown", outside, { signal }));
-  return { element: holder, button, panel, close: () => open(false) };
+  queueMicrotask(() => {
+    const root = holder.closest<HTMLElement>(".cnnvis");
+    if (root) listen(root, "pointerdown", ({ target }) => closeFor(target), signal);
+  });
+  return { element: holder, button, panel, close };
 }

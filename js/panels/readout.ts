@@ -1,30 +1,25 @@
 import { placeText, tileWord, valueText } from "../describe.js";
 import { element, setText } from "../dom.js";
-import { currentLayer, readable, type ViewerStore, WANTED } from "../state.js";
+import { currentLayer, readable, type State, type ViewerStore, WANTED } from "../state.js";
 
 /** The value under the pointer, in a line that is always there. */
 export function readoutPanel(store: ViewerStore, signal: AbortSignal): HTMLElement {
   const place = element("span.place");
   const value = element("span.value");
 
-  function show(): void {
-    const { state } = store;
-    const { hover, channels } = state;
+  function show(state: Readonly<State>): void {
+    const { hover } = state;
     const scene = readable(state);
-    if (scene && hover !== null) {
-      setText(place, placeText(scene, currentLayer(state), hover));
-      setText(value, valueText(state, scene, hover));
-    } else {
-      setText(place, scene ? idleText(state.view, channels) : "");
-      setText(value, "");
-    }
+    const isPointed = scene && hover;
+    setText(place, isPointed ? placeText(scene, currentLayer(state), hover) : scene ? idleText(state) : "");
+    setText(value, isPointed ? valueText(state, scene, hover) : "");
   }
 
   store.later([...WANTED, "scene", "hover", "details", "exact", "channels"], show, signal);
-  return element("div.readout", {}, place, value);
+  return element("div.readout", place, value);
 }
 
-function idleText(view: Parameters<typeof tileWord>[0], channels: readonly number[]): string {
+function idleText({ view, channels }: Readonly<State>): string {
   const word = tileWord(view);
   if (channels.length === 0)
     return `Point at a value to read it · click picks a ${word} · Ctrl + wheel zooms`;

@@ -1,5 +1,5 @@
 import { element, focusOn } from "../dom.js";
-import { atEnd, listen } from "../listen.js";
+import { listen, onResize } from "../listen.js";
 import { offsetsOf, revealing, rowAt, rowsWithin } from "../virtual.js";
 
 /** CSS pixels above and below what is seen that are kept ready. */
@@ -18,9 +18,9 @@ export function virtualRows(make: (index: number) => HTMLElement, signal: AbortS
   function render(): void {
     const { start, stop } = rowsWithin(offsets, box.scrollTop, box.clientHeight, BEYOND);
     const wanted = items.slice(start, stop);
-    const at = positions.get(active);
-    if (at !== undefined && at < start) wanted.unshift(active);
-    if (at !== undefined && at >= stop) wanted.push(active);
+    const at = positions.get(active) ?? Number.NaN; // which is neither before nor after
+    if (at < start) wanted.unshift(active);
+    if (at >= stop) wanted.push(active);
     const kept = new Set(wanted);
     for (const [item, node] of shown) {
       if (kept.has(item)) continue;
@@ -44,7 +44,7 @@ export function virtualRows(make: (index: number) => HTMLElement, signal: AbortS
 
   /** Other items, or the same in other places; `fresh` makes their elements anew. */
   function set(next: readonly number[], heights: readonly number[], fresh: boolean): void {
-    const focused = fresh && box.contains(space.querySelector(":focus"));
+    const focused = fresh && space.querySelector(":focus");
     if (fresh) {
       space.replaceChildren();
       shown.clear();
@@ -76,7 +76,7 @@ export function virtualRows(make: (index: number) => HTMLElement, signal: AbortS
   function keep(item: number): void {
     if (!positions.has(item)) return;
     active = item;
-    const focused = box.contains(space.querySelector(":focus"));
+    const focused = space.querySelector(":focus");
     render();
     if (focused) focusOn(shown.get(item));
   }
@@ -94,9 +94,7 @@ export function virtualRows(make: (index: number) => HTMLElement, signal: AbortS
   }
 
   listen(box, "scroll", render, signal);
-  const observer = new ResizeObserver(render);
-  observer.observe(box);
-  atEnd(signal, () => observer.disconnect());
+  onResize(box, render, signal);
   return {
     box,
     set,

@@ -1,6 +1,6 @@
 import { button, element, focusOn } from "../dom.js";
-import { listen } from "../listen.js";
-import type { Sheet, ViewerStore } from "../state.js";
+import { keepKeys } from "../listen.js";
+import type { Sheet, State, ViewerStore } from "../state.js";
 
 /**
  * A sheet over the picture, shown while the store's `sheet` says so. It takes the focus, keeps it, and gives it
@@ -8,7 +8,8 @@ import type { Sheet, ViewerStore } from "../state.js";
  */
 export function sheetPanel(
   store: ViewerStore,
-  { sheet, title }: { sheet: Sheet; title: string },
+  sheet: Sheet,
+  title: string,
   signal: AbortSignal,
   ...content: HTMLElement[]
 ): HTMLElement {
@@ -16,39 +17,26 @@ export function sheetPanel(
   const close = button("tool", "✕", shut, signal, "Close");
   const panel = element(
     `div.sheet.sheet-${sheet}`,
-    {
-      role: "dialog",
-      "aria-label": title,
-      tabindex: -1,
-      hidden: true,
-    },
-    element("header", {}, element("h2", {}, title), close),
+    { role: "dialog", "aria-label": title, tabindex: -1, hidden: true },
+    element("header", element("h2", title), close),
     element("div.sheet-body", { tabindex: 0 }, ...content),
   );
 
-  listen(
-    panel,
-    "keydown",
-    (event) => {
-      // No key of a sheet is the notebook's.
-      event.stopPropagation();
-      if (event.key === "Escape") {
-        event.preventDefault();
-        shut();
-      }
-      if (event.key === "Tab") keepFocus(event, panel);
+  keepKeys(panel, signal, {
+    Escape(event) {
+      event.preventDefault();
+      shut();
     },
-    signal,
-  );
+    Tab: (event) => keepFocus(event, panel),
+  });
 
-  let wasOpen = false;
-  const show = () => {
-    const isOpen = store.state.sheet === sheet;
+  const show = (state: Readonly<State>) => {
+    const wasOpen = !panel.hidden;
+    const isOpen = state.sheet === sheet;
     panel.hidden = !isOpen;
     if (isOpen === wasOpen) return;
-    wasOpen = isOpen;
     if (isOpen) focusOn(close);
-    else if (store.state.sheet === "none") {
+    else if (state.sheet === "none") {
       focusOn(panel.closest(".cnnvis")?.querySelector<HTMLElement>(".cnnvis-canvas"));
     }
   };
@@ -60,9 +48,9 @@ export function sheetPanel(
 function keepFocus(event: KeyboardEvent, panel: HTMLElement): void {
   const stops = [
     ...panel.querySelectorAll<HTMLElement>("button, select, input, textarea, [tabindex='0']"),
-  ].filter((stop) => !stop.hasAttribute("disabled") && stop.offsetParent !== null);
-  const [first, last] = [stops[0], stops[stops.length - 1]];
-  if (event.target !== (event.shiftKey ? first : last)) return;
+  ].filter((stop) => !stop.matches(":disabled") && stop.offsetParent !== null);
+  const [from, to] = event.shiftKey ? [0, -1] : [-1, 0];
+  if (event.target !== stops.at(from)) return;
   event.preventDefault();
-  (event.shiftKey ? last : first)?.focus();
+  stops.at(to)?.focus();
 }

@@ -22,7 +22,6 @@ export function sizerPanel(store: ViewerStore, source: Source, signal: AbortSign
   let from: { readonly y: number; readonly height: number } | null = null;
 
   const within = (height: number) => Math.round(Math.min(Math.max(height, LEAST), MOST));
-  const show = () => setAttributes(sizer, { "aria-valuenow": store.state.height });
 
   function end(event: PointerEvent): void {
     if (!from) return;
@@ -46,10 +45,10 @@ export function sizerPanel(store: ViewerStore, source: Source, signal: AbortSign
   listen(
     sizer,
     "pointermove",
-    ({ clientY }) => from !== null && store.set({ height: within(from.height + clientY - from.y) }),
+    ({ clientY }) => from && store.set({ height: within(from.height + clientY - from.y) }),
     signal,
   );
-  for (const kind of ["pointerup", "pointercancel"] as const) listen(sizer, kind, end, signal);
+  listen(sizer, ["pointerup", "pointercancel"], end, signal);
   listen(
     sizer,
     "keydown",
@@ -61,6 +60,6 @@ export function sizerPanel(store: ViewerStore, source: Source, signal: AbortSign
     },
     signal,
   );
-  store.show(["height"], show, signal);
+  store.show(["height"], ({ height }) => setAttributes(sizer, { "aria-valuenow": height }), signal);
   return sizer;
 }

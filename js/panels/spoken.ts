@@ -5,18 +5,20 @@ import { currentLayer, type State, type ViewerStore } from "../state.js";
 /** Says to who listens what the keys and clicks came to: the layer, the picked channels, the cell and its value. */
 export function spokenPanel(store: ViewerStore, signal: AbortSignal): HTMLElement {
   const region = element("div.spoken", { "aria-live": "polite" });
-  const say = (text: string) => setText(region, text);
 
-  store.on(["frame"], () => say(layerSpoken(store.state)), signal);
-  store.on(["channels", "view"], () => say(pickedSpoken(store.state)), signal);
+  store.on(["frame"], (state) => setText(region, layerSpoken(state)), signal);
+  store.on(["channels", "view"], (state) => setText(region, pickedSpoken(state)), signal);
   // A pointer's hover is not spoken: it would never end.
-  store.on(["hover", "inCells", "exact"], () => store.state.inCells && say(cellSpoken(store.state)), signal);
+  store.on(
+    ["hover", "inCells", "exact"],
+    (state) => state.inCells && setText(region, cellSpoken(state)),
+    signal,
+  );
   return region;
 }
 
-function layerSpoken({ frame, layer }: Readonly<State>): string {
-  return frame ? `${layer}: ${frame.tiles} ${tileWord(frame.view)}s` : "";
-}
+const layerSpoken = ({ frame, layer }: Readonly<State>): string =>
+  frame ? `${layer}: ${frame.tiles} ${tileWord(frame.view)}s` : "";
 
 function pickedSpoken({ channels, view, pinned }: Readonly<State>): string {
   if (channels.length === 0) return "";

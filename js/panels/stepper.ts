@@ -1,4 +1,4 @@
-import { button, element } from "../dom.js";
+import { button, element, group } from "../dom.js";
 import { keepKeys, listen } from "../listen.js";
 
 /** One of several things that are counted: steps to the next and back, and a menu of all. */
@@ -17,21 +17,19 @@ export interface Stepper {
 /** @param noun what is counted, in one word. */
 export function createStepper(noun: string, choose: (index: number) => void, signal: AbortSignal): Stepper {
   const select = element("select.choice", { "aria-label": `Which ${noun}` });
+  const step = (label: string, title: string, by: number) =>
+    button("step", label, () => choose(neighbor(by)), signal, title);
   const back = step("‹", `Previous ${noun}`, -1);
   const on = step("›", `Next ${noun}`, 1);
-  const group = element("div.stepper", { role: "group", "aria-label": noun, hidden: true }, back, select, on);
+  const stepper = group("div.stepper", noun, { hidden: true }, back, select, on);
   let listed = "";
-
-  function step(label: string, title: string, by: number): HTMLButtonElement {
-    return button("step", label, () => choose(neighbor(by)), signal, title);
-  }
 
   /** The next one in a direction that can be chosen; the chosen one where there is none. */
   function neighbor(by: number): number {
     const { options, selectedIndex } = select;
     let at = selectedIndex + by;
     while (options[at]?.disabled) at += by;
-    return options[at] === undefined ? selectedIndex : at;
+    return options[at] ? at : selectedIndex;
   }
 
   listen(select, "change", () => choose(select.selectedIndex), signal);
@@ -39,7 +37,7 @@ export function createStepper(noun: string, choose: (index: number) => void, sig
   keepKeys(select, signal);
 
   return {
-    element: group,
+    element: stepper,
     show(at, labels, canBe = () => true) {
       const texts = labels.map((label, index) => (canBe(index) ? label : `${label} – not in this report`));
       const list = texts.join("\n");
@@ -52,7 +50,7 @@ export function createStepper(noun: string, choose: (index: number) => void, sig
       select.selectedIndex = at;
       back.disabled = neighbor(-1) === at;
       on.disabled = neighbor(1) === at;
-      group.hidden = labels.length < 2;
+      stepper.hidden = labels.length < 2;
     },
   };
 }

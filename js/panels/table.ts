@@ -4,7 +4,7 @@ import { exactly, plain, times, withError } from "../format.js";
 import type { Frame } from "../frame.js";
 import { planeOf } from "../slice.js";
 import type { Source } from "../source.js";
-import { chosenTile, currentLayer, isWanted, pointedAt, type ViewerStore } from "../state.js";
+import { chosenTile, currentLayer, isWanted, pointedAt, type State, type ViewerStore } from "../state.js";
 import { type TileValues, tileValues } from "../tilevalues.js";
 import { upTo } from "../upto.js";
 import { sheetPanel } from "./sheet.js";
@@ -23,16 +23,16 @@ export function tablePanel(store: ViewerStore, source: Source, signal: AbortSign
   const columns = createStepper("block of columns", (index) => show({ left: index * SIDE }), signal);
   const panel = sheetPanel(
     store,
-    { sheet: "table", title: "Values" },
+    "table",
+    "Values",
     signal,
-    element("div.blocks", {}, planes.element, rows.element, columns.element),
-    element("table.table", {}, caption, head, body),
+    element("div.blocks", planes.element, rows.element, columns.element),
+    element("table.table", caption, head, body),
   );
   let at: { frame: Frame; tile: number; plane: number; top: number; left: number } | null = null;
   let asked = 0;
 
-  function open(): void {
-    const { state } = store;
+  function open(state: Readonly<State>): void {
     const { frame, scene } = state;
     if (state.sheet !== "table") return;
     if (!scene || !isWanted(frame, state)) {
@@ -56,9 +56,11 @@ export function tablePanel(store: ViewerStore, source: Source, signal: AbortSign
     at = { ...at, ...change };
     const { frame, tile, plane, top, left } = at;
     const { planes: depth, height, width } = frame.shape;
+    const upToSide = (start: number, count: number) => [start, Math.min(start + SIDE, count)] as const;
     const blocks = (count: number, word: string) =>
       upTo(Math.ceil(count / SIDE), (i) => {
-        return `${word} ${i * SIDE}–${Math.min((i + 1) * SIDE, count) - 1}`;
+        const [start, stop] = upToSide(i * SIDE, count);
+        return `${word} ${start}–${stop - 1}`;
       });
     planes.show(
       plane,
@@ -70,8 +72,8 @@ export function tablePanel(store: ViewerStore, source: Source, signal: AbortSign
     const part = {
       channel: frame.channels[tile],
       plane,
-      rows: [top, Math.min(top + SIDE, height)],
-      columns: [left, Math.min(left + SIDE, width)],
+      rows: upToSide(top, height),
+      columns: upToSide(left, width),
     } as const;
     void tileValues(store.state, frame, source, part, signal).then((values) => {
       // By now another block may be wanted.
@@ -88,20 +90,15 @@ export function tablePanel(store: ViewerStore, source: Source, signal: AbortSign
       caption,
       `${frame.layer} · ${tileWord(frame.view)} ${channel} · ${times([height, width])} · ${about}`,
     );
-    const across = upTo(columns[1] - columns[0], (i) => columns[0] + i);
+    const numbered = (scope: "row" | "col", [start, stop]: readonly [number, number]) =>
+      upTo(stop - start, (i) => element("th", { scope }, String(start + i)));
+    const across = numbered("col", columns);
     const cell = (value: number) =>
       error > 0 ? withError(value, error).split(" ")[0] : exactly(value, dtype);
-    head.replaceChildren(
-      element("tr", {}, element("td"), ...across.map((i) => element("th", { scope: "col" }, String(i)))),
-    );
+    head.replaceChildren(element("tr", element("td"), ...across));
     body.replaceChildren(
-      ...Array.from({ length: rows[1] - rows[0] }, (_, i) =>
-        element(
-          "tr",
-          {},
-          element("th", { scope: "row" }, String(rows[0] + i)),
-          ...across.map((_, j) => element("td", {}, cell(values[i * across.length + j]))),
-        ),
+      ...numbered("row", rows).map((name, i) =>
+        element("tr", name, ...across.map((_, j) => element("td", cell(values[i * across.length + j])))),
       ),
     );
   }

@@ -1,7 +1,7 @@
 import { element, focusOn, reveal, setAttributes, take } from "../dom.js";
 import { listen } from "../listen.js";
 import type { Source } from "../source.js";
-import { isHeld, type ViewerStore } from "../state.js";
+import { isHeld, type State, type ViewerStore } from "../state.js";
 import { upTo } from "../upto.js";
 
 /** CSS pixels, with the line around it. */
@@ -17,9 +17,9 @@ export function thumbnailsPanel(store: ViewerStore, source: Source, signal: Abor
   let buttons: HTMLElement[] = [];
   let built = "";
 
-  function build(): void {
-    const { thumbnails, metadata } = store.state;
-    const count = thumbnails === "" ? 0 : Math.min(metadata.input.images, MOST);
+  function build(state: Readonly<State>): void {
+    const { thumbnails, metadata } = state;
+    const count = thumbnails ? Math.min(metadata.input.images, MOST) : 0;
     const wanted = `${count}\n${thumbnails}`;
     if (wanted !== built) {
       built = wanted;
@@ -30,19 +30,20 @@ export function thumbnailsPanel(store: ViewerStore, source: Source, signal: Abor
           title: label,
           "aria-label": label,
         });
-        button.style.backgroundImage = `url("${thumbnails}")`;
-        button.style.backgroundSize = `${count * SIDE}px ${SIDE}px`;
-        button.style.backgroundPosition = `${-index * SIDE}px 0`;
+        Object.assign(button.style, {
+          backgroundImage: `url("${thumbnails}")`,
+          backgroundSize: `${count * SIDE}px ${SIDE}px`,
+          backgroundPosition: `${-index * SIDE}px 0`,
+        });
         return button;
       });
       row.replaceChildren(...buttons);
     }
-    row.hidden = buttons.filter((_, index) => isHeld(source, store.state, index)).length < 2;
-    mark();
+    row.hidden = buttons.filter((_, index) => isHeld(source, state, index)).length < 2;
+    mark(state);
   }
 
-  function mark(): void {
-    const { batchIndex } = store.state;
+  function mark({ batchIndex }: Readonly<State>): void {
     buttons.forEach((button, index) => {
       setAttributes(button, { "aria-checked": index === batchIndex });
       button.tabIndex = index === Math.min(batchIndex, buttons.length - 1) ? 0 : -1;

@@ -1,8 +1,9 @@
 import { badgesOf } from "../badges.js";
-import { FAMILIES, SAFE } from "../colormaps.js";
-import { blockText, callText, layerText, tileWord } from "../describe.js";
-import { button, element, setAttributes, setText } from "../dom.js";
-import { FEATURE_MAPS, FILTERS, type View } from "../frame.js";
+import { type Colormap, FAMILIES, SAFE } from "../colormaps.js";
+import { blockText, callText, layerText, tileWord, viewWord } from "../describe.js";
+import { button, element, group, setAttributes, setText } from "../dom.js";
+import { capitalized } from "../format.js";
+import { FEATURE_MAPS, FILTERS } from "../frame.js";
 import type { Actions } from "../keys.js";
 import type { Source } from "../source.js";
 import {
@@ -12,11 +13,12 @@ import {
   isHeld,
   isWanted,
   readable,
+  type State,
   type ViewerStore,
   WANTED,
 } from "../state.js";
 import { upTo } from "../upto.js";
-import { type Colormap, SCALES, type Scale, SORTS, type Sort } from "../wire.js";
+import { SCALES, type Scale, SORTS, type Sort } from "../wire.js";
 import { badgeElements } from "./badge.js";
 import { displayPanel } from "./display.js";
 import { menu, options } from "./menu.js";
@@ -24,10 +26,6 @@ import { slicesPanel } from "./slices.js";
 import { createStepper } from "./stepper.js";
 import { toolsPanel } from "./tools.js";
 
-const VIEWS: readonly (readonly [View, string])[] = [
-  [FEATURE_MAPS, "Feature maps"],
-  [FILTERS, "Filters"],
-];
 const SCALE_NAMES: Record<Scale, string> = {
   channel: "each its own",
   layer: "whole layer",
@@ -59,8 +57,10 @@ export function toolbarPanel(
   const facts = element("p.summary");
   const amount = element("span.amount");
   const averaged = element("span.badge");
-  const views = VIEWS.map(([view, label]) => {
-    return { view, segment: button("segment", label, () => source.choose({ view }), signal) };
+  const views = ([FEATURE_MAPS, FILTERS] as const).map((view) => {
+    const segment = button("segment", capitalized(viewWord(view)), () => source.choose({ view }), signal);
+    store.show(["view"], (state) => setAttributes(segment, { "aria-pressed": view === state.view }), signal);
+    return segment;
   });
   const colormap = menu<Colormap>("Colors", [], {}, (value) => source.choose({ colormap: value }), signal);
   colormap.select.append(
@@ -77,31 +77,26 @@ export function toolbarPanel(
   const calls = createStepper("call", (call) => source.choose({ call }), signal);
   const images = createStepper("image", (batchIndex) => source.choose({ batchIndex }), signal);
 
-  function showLayer(): void {
-    const { notes, layer: wanted } = store.state;
-    const layer = currentLayer(store.state);
-    setText(name, wanted);
-    name.title = wanted;
-    badges.replaceChildren(...badgeElements(badgesOf(notes.get(wanted) ?? [], layer), ROOM));
-    showFacts();
+  function showLayer(state: Readonly<State>): void {
+    const layer = currentLayer(state);
+    setText(name, (name.title = state.layer));
+    badges.replaceChildren(...badgeElements(badgesOf(state.notes.get(state.layer), layer), ROOM));
   }
 
-  function showFacts(): void {
-    const layer = currentLayer(store.state);
-    setText(facts, layer ? layerText(layer, store.state.call) : "");
-    facts.title = facts.textContent ?? "";
+  function showFacts(state: Readonly<State>): void {
+    const layer = currentLayer(state);
+    setText(facts, (facts.title = layer ? layerText(layer, state.call) : ""));
   }
 
   /** Filters are the same in every call and for every image: there is nothing to pick then. */
-  function showSteppers(): void {
-    const { state } = store;
+  function showSteppers(state: Readonly<State>): void {
     const layer = currentLayer(state);
     const maps = state.view === FEATURE_MAPS;
     const labels = maps && layer ? upTo(layer.calls, (call) => callText(layer, call)) : [];
     calls.show(state.call, labels, (call) => isHeld(source, state, state.batchIndex, call));
     const count = state.metadata.input.images;
     const held = upTo(count, (image) => isHeld(source, state, image));
-    const word = state.picture === "" ? "item" : "image";
+    const word = state.picture ? "image" : "item";
     const several = maps && held.filter(Boolean).length > 1;
     images.show(
       state.batchIndex,
@@ -110,65 +105,47 @@ export function toolbarPanel(
     );
   }
 
-  function showChoices(): void {
-    const { state } = store;
-    for (const { view, segment } of views) setAttributes(segment, { "aria-pressed": view === state.view });
+  function showChoices(state: Readonly<State>): void {
     colormap.select.value = state.colormap;
     scale.select.value = state.scale;
     sort.select.value = state.sort;
     const inColor = readable(state)?.arrangement === "color";
     colormap.select.disabled = inColor;
-    showSorts();
     colormap.field.title = inColor ? "Filters over red, green and blue are shown in these colors." : "";
+    // A similarity is to something.
+    const [first] = state.channels;
+    const to = first === undefined ? "pick one first" : `to ${tileWord(state.view)} ${first}`;
+    setText(sort.select.options[SORTS.indexOf("similarity")], `similarity (${to})`);
   }
 
-  /** The words of the sorts that need them: a similarity is to something. */
-  function showSorts(): void {
-    const { channels, view } = store.state;
-    const [first] = channels;
-    const option = sort.select.querySelector<HTMLOptionElement>("option[value=similarity]");
-    const to = first === undefined ? "pick one first" : `to ${tileWord(view)} ${first}`;
-    if (option) setText(option, `similarity (${to})`);
-  }
-
-  function showFrame(): void {
-    const { state } = store;
+  function showFrame(state: Readonly<State>): void {
     const { frame, scene, hover } = state;
-    const shown = isWanted(frame, state);
-    const hidden = shown ? hiddenCount(frame, state) : 0;
+    const isShown = isWanted(frame, state);
+    const hidden = isShown ? hiddenCount(frame, state) : 0;
+    const text = isShown ? `${frame.tiles - hidden} of ${frame.shape.tiles}` : "";
     // No longer than it was: a bar that wraps anew would move the picture.
-    setText(amount, shown ? `${frame.tiles - hidden} of ${frame.shape.tiles}` : "");
-    amount.title = shown
-      ? `${frame.tiles - hidden} of ${frame.shape.tiles} ${tileWord(frame.view)}s are shown, ${hidden} are hidden`
-      : "";
-    const detailed =
-      shown &&
-      scene !== null &&
-      hover !== null &&
-      bestOf(state, frame, scene.order[hover.position]).frame.factor === 1;
-    setText(averaged, shown && frame.factor > 1 ? `averaged ${blockText(frame)}` : "");
-    averaged.style.visibility = detailed ? "hidden" : "";
+    setText(amount, text);
+    amount.title = isShown ? `${text} ${tileWord(frame.view)}s are shown, ${hidden} are hidden` : "";
+    const isDetailed =
+      isShown && scene && hover && bestOf(state, frame, scene.order[hover.position]).frame.factor === 1;
+    setText(averaged, isShown && frame.factor > 1 ? `averaged ${blockText(frame)}` : "");
+    averaged.style.visibility = isDetailed ? "hidden" : "";
   }
 
   store.later(["metadata", "notes", "layer"], showLayer, signal);
-  store.later(["call"], showFacts, signal);
+  store.later(["metadata", "layer", "call"], showFacts, signal);
   store.show([...WANTED, "picture"], showSteppers, signal);
   store.show([...WANTED, "colormap", "scale", "sort", "scene", "channels", "pinned"], showChoices, signal);
   store.later([...WANTED, "frame", "hover", "details", "scene"], showFrame, signal);
 
   return element(
     "header.head",
-    {},
-    element("div.headline", {}, name, badges, facts),
+    element("div.headline", name, badges, facts),
     toolsPanel(store, actions, signal),
     element(
       "div.bar",
       { role: "toolbar", "aria-label": "View" },
-      element(
-        "div.segments",
-        { role: "group", "aria-label": "What is shown" },
-        ...views.map(({ segment }) => segment),
-      ),
+      group("div.segments", "What is shown", ...views),
       calls.element,
       images.element,
       slicesPanel(store, source, signal),
@@ -176,7 +153,7 @@ export function toolbarPanel(
       scale.field,
       sort.field,
       displayPanel(store, source, signal),
-      element("div.status", {}, averaged, amount),
+      element("div.status", averaged, amount),
     ),
   );
 }

@@ -1,6 +1,7 @@
 import { take } from "../dom.js";
 import { listen } from "../listen.js";
 import { holds, type Row } from "../tree.js";
+import { LAYER_HEIGHT } from "./layerrow.js";
 import type { virtualRows } from "./rows.js";
 import { typeahead } from "./typeahead.js";
 
@@ -9,12 +10,14 @@ export interface Tree {
   readonly isOpen: (index: number) => boolean;
   readonly fold: (indices: readonly number[], open: boolean) => void;
   readonly act: (index: number) => void;
-  /** Of one row, in CSS pixels. */
-  readonly height: number;
 }
 
 /** The keys of a tree, after the WAI-ARIA pattern: arrows only move, Enter and Space pick. */
-export function treeKeys(list: ReturnType<typeof virtualRows>, tree: Tree, signal: AbortSignal): void {
+export function treeKeys(
+  list: ReturnType<typeof virtualRows>,
+  { rows, isOpen, fold, act }: Tree,
+  signal: AbortSignal,
+): void {
   const type = typeahead(signal);
   const goTo = (index: number | undefined) => index !== undefined && index >= 0 && list.activate(index, true);
   const step = (by: number) => () => {
@@ -22,24 +25,26 @@ export function treeKeys(list: ReturnType<typeof virtualRows>, tree: Tree, signa
     goTo(items[Math.min(Math.max(list.position(list.active()) + by, 0), items.length - 1)]);
   };
 
+  const pick = () => act(list.active());
+
   function right(): void {
     const at = list.active();
-    if (!holds(tree.rows(), at)) return;
-    if (tree.isOpen(at)) goTo(at + 1);
-    else tree.fold([at], true);
+    if (!holds(rows(), at)) return;
+    if (isOpen(at)) goTo(at + 1);
+    else fold([at], true);
   }
 
   function left(): void {
     const at = list.active();
-    if (holds(tree.rows(), at) && tree.isOpen(at)) tree.fold([at], false);
-    else goTo(tree.rows()[at]?.parent);
+    if (holds(rows(), at) && isOpen(at)) fold([at], false);
+    else goTo(rows()[at]?.parent);
   }
 
   function openSiblings(): void {
-    const rows = tree.rows();
-    const { parent } = rows[list.active()];
-    tree.fold(
-      rows.flatMap((row, index) => (row.parent === parent && holds(rows, index) ? [index] : [])),
+    const all = rows();
+    const { parent } = all[list.active()];
+    fold(
+      all.flatMap((row, index) => (row.parent === parent && holds(all, index) ? [index] : [])),
       true,
     );
   }
@@ -50,7 +55,7 @@ export function treeKeys(list: ReturnType<typeof virtualRows>, tree: Tree, signa
     // A first letter goes on to the next, more of a word may stay where it is.
     const from = list.position(list.active()) + (typed.length > 1 ? 0 : 1);
     const after = [...items.slice(from), ...items.slice(0, from)];
-    goTo(after.find((index) => startsWith(tree.rows()[index].label, typed)));
+    goTo(after.find((index) => startsWith(rows()[index].label, typed)));
   }
 
   listen(
@@ -61,14 +66,14 @@ export function treeKeys(list: ReturnType<typeof virtualRows>, tree: Tree, signa
       const keys: Record<string, () => void> = {
         ArrowDown: step(1),
         ArrowUp: step(-1),
-        PageDown: step(list.page(tree.height)),
-        PageUp: step(-list.page(tree.height)),
+        PageDown: step(list.page(LAYER_HEIGHT)),
+        PageUp: step(-list.page(LAYER_HEIGHT)),
         Home: step(Number.NEGATIVE_INFINITY),
         End: step(Number.POSITIVE_INFINITY),
         ArrowRight: right,
         ArrowLeft: left,
-        Enter: () => tree.act(list.active()),
-        " ": () => tree.act(list.active()),
+        Enter: pick,
+        " ": pick,
         "*": openSiblings,
       };
       const letter = /^[\p{L}\p{N}_]$/u.test(event.key);

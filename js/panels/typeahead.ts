@@ -1,4 +1,4 @@
-import { atEnd } from "../listen.js";
+import { createTimer } from "../listen.js";
 
 /** Milliseconds after which the next letter begins another word. */
 const PAUSE = 700;
@@ -6,12 +6,10 @@ const PAUSE = 700;
 /** Letters that are typed one after the other, as one word; the timer ends with the signal. */
 export function typeahead(signal: AbortSignal): (letter: string) => string {
   let typed = "";
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  atEnd(signal, () => clearTimeout(timer));
+  const wait = createTimer(signal);
   return (letter) => {
     typed += letter.toLowerCase();
-    clearTimeout(timer);
-    timer = setTimeout(() => {
+    wait(() => {
       typed = "";
     }, PAUSE);
     return typed;

@@ -2,14 +2,14 @@ import * as d3 from "d3-scale-chromatic";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { cut, type Look, paintOf } from "../../js/atlas.js";
-import { colorTable, FAMILIES, NONFINITE, pixel, SAFE } from "../../js/colormaps.js";
+import { COLORMAPS, colorTable, FAMILIES, NONFINITE, pixel, SAFE } from "../../js/colormaps.js";
 import { codeAt, dequantize, FEATURE_MAPS, FILTERS, type Frame } from "../../js/frame.js";
 import { arrange, cellAt, type Layout, positionAt, tileRect } from "../../js/layout.js";
 import { order, type Ranking } from "../../js/order.js";
 import { sharedRange, tileRange } from "../../js/ranges.js";
 import { lookup } from "../../js/raster.js";
 import { sliced } from "../../js/slice.js";
-import { COLORMAPS, SCALES, SORTS, type Sort } from "../../js/wire.js";
+import { SCALES, SORTS, type Sort } from "../../js/wire.js";
 import { frameOf, randomFrame } from "./frames.js";
 
 const viewport = { width: 640, height: 400 };
@@ -263,6 +263,7 @@ describe("the tables of colors", () => {
   it("are each offered once, in a family", () => {
     const offered = FAMILIES.flatMap(([, maps]) => maps);
     expect(["auto", ...offered].sort()).toEqual([...COLORMAPS].sort());
+    expect(new Set(offered).size).toBe(offered.length);
     for (const name of SAFE) expect(offered).toContain(name);
   });
 });

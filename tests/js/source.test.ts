@@ -3,9 +3,10 @@ import { describe, expect, it, vi } from "vitest";
 import { type Embedded, embeddedSource } from "../../js/embedded.js";
 import { feed } from "../../js/feed.js";
 import { FEATURE_MAPS, FILTERS } from "../../js/frame.js";
+import { pythonName, readBytes } from "../../js/readers.js";
 import { type Arrival, liveSource } from "../../js/source.js";
 import { viewerStore } from "../../js/state.js";
-import { pythonName, readBytes, readTrait } from "../../js/wire.js";
+import { readTrait } from "../../js/wire.js";
 import { packFrame } from "./frames.js";
 import { FakeModel, layerJson, traits } from "./model.js";
 
