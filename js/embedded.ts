@@ -1,5 +1,6 @@
-import { FILTERS, type FrameKey, keyOf } from "./frame.js";
+import { FEATURE_MAPS, FILTERS, type FrameKey, keyOf } from "./frame.js";
 import { addTo } from "./listen.js";
+import { addPredictions } from "./prediction.js";
 import { pythonName } from "./readers.js";
 import { type Arrival, arrivalOf, type Source } from "./source.js";
 import { type Choice, readSome, readTraits, type Synced } from "./wire.js";
@@ -13,7 +14,7 @@ interface Seen {
 
 /**
  * What a report page holds, of some images of the batch by their index; `frames` maps
- * "<index of the layer>/<view>/<call>/<image>" to base64 of gzipped frames.
+ * "<index of the layer>/<view>/<call>/<image>" to base64 of gzipped frames, those of maps less their predictions.
  */
 export interface Embedded {
   readonly metadata: unknown;
@@ -51,7 +52,9 @@ export function embeddedSource({ metadata, notes, thumbnails, images, state, fra
   async function load(key: FrameKey): Promise<Arrival> {
     if (!holds(key)) return { failure: "This report does not hold this view of the layer.", absent: true };
     try {
-      return arrivalOf(await gunzip(frames[nameOf(key)]));
+      const arrival = arrivalOf(await gunzip(frames[nameOf(key)]));
+      if (key.view === FEATURE_MAPS && "frame" in arrival) addPredictions(arrival.frame);
+      return arrival;
     } catch {
       return { failure: "This part of the report is damaged and cannot be read.", absent: false };
     }

@@ -26,6 +26,7 @@ from cnnvis.describe import describe, image_count, picture, remarks, seen, thumb
 from cnnvis.frame import FEATURE_MAPS, FILTERS, VIEWS, clean
 from cnnvis.inspection import Inspection
 from cnnvis.overview import overview
+from cnnvis.prediction import residuals
 from cnnvis.small import small_png
 
 _MEGABYTE = 10**6
@@ -272,7 +273,8 @@ def _frames(
             except ValueError:  # nothing to show in this view: no weights, or it never ran
                 continue
             raw[part] = len(frame)
-            frames[part] = _base64(gzip.compress(frame, 6, mtime=0))
+            content = residuals(frame) if part.view == FEATURE_MAPS else frame
+            frames[part] = _base64(gzip.compress(content, 6, mtime=0))
         weight = sum(map(_weight, frames.items())) + sum(images.values())
         if weight <= room:
             return frames

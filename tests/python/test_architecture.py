@@ -22,6 +22,7 @@ MAY_IMPORT = {
     "preprocessing": {"layers", "picture"},
     "picture": set(),
     "in_cache": set(),
+    "prediction": set(),
     "quantize": {"in_cache"},
     "extractor": {"layers"},
     "borrow": set(),
@@ -132,7 +133,16 @@ MAY_IMPORT = {
         "specify",
     },
     "__main__": {"cli"},
-    "report": {"inspection", "frame", "describe", "bundle", "files", "overview", "small"},
+    "report": {
+        "inspection",
+        "frame",
+        "describe",
+        "bundle",
+        "files",
+        "overview",
+        "prediction",
+        "small",
+    },
 }
 WITHOUT_TORCH = {
     "memory",
