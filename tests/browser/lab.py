@@ -52,7 +52,11 @@ class Lab:
 
     def end(self, notebook: str) -> None:
         """Ends the kernel of a notebook, if it has one."""
-        for session in self.api("sessions"):
+        try:
+            sessions = self.api("sessions")
+        except urllib.error.URLError:  # the server has ended, and its kernels with it
+            return
+        for session in sessions:
             if session["path"] == notebook:
                 address = f"{self.url}/api/sessions/{session['id']}?token={self.token}"
                 urllib.request.urlopen(urllib.request.Request(address, method="DELETE")).close()
