@@ -70,6 +70,7 @@ bench: $(VENV)/.bench $(BUNDLE)
 	$(BIN)/python benchmarks/page_memory.py
 	$(BIN)/python benchmarks/scaling.py
 	$(BIN)/python benchmarks/light.py
+	$(BIN)/python benchmarks/gpu.py
 
 # an environment of its own, as its versions are not those of the other targets; the site is built with the newest
 oldest: $(BUNDLE) build/oldest/.complete
