@@ -131,16 +131,17 @@ def _deviations(maps: Tensor, which: Truths) -> Numbers:
     """Of some tiles, in float64 and from their means."""
     step = max(1, _BLOCK // math.prod(maps.shape[1:]))
     indices = torch.from_numpy(np.flatnonzero(which))
+    blocks = (picked(maps, indices[i : i + step]) for i in range(0, len(indices), step))
     return np.concatenate(
-        [
-            maps[indices[start : start + step]]
-            .to(torch.float32)
-            .flatten(1)
-            .numpy()
-            .std(1, dtype=float)
-            for start in range(0, len(indices), step)
-        ]
+        [block.to(torch.float32).flatten(1).numpy().std(1, dtype=float) for block in blocks]
     )
+
+
+def picked(maps: Tensor, which: Tensor) -> Tensor:
+    """Some of the tiles, by their indices or by a mask; older versions of torch cannot index float8."""
+    if maps.dtype.itemsize == 1:
+        return maps.view(torch.uint8)[which].view(maps.dtype)
+    return maps[which]
 
 
 def _rows(size: int) -> int:

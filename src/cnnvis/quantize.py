@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import avg_pool2d
 
-from cnnvis.in_cache import MOST_FACTOR, MOST_VALUES, STEPS, in_cache
+from cnnvis.in_cache import MOST_FACTOR, MOST_VALUES, STEPS, in_cache, picked
 
 __all__ = ["STATISTICS", "STEPS", "Quantized", "dequantize", "quantize"]
 
@@ -133,7 +133,7 @@ def _in_cache(maps: Tensor, factor: int, symmetric: bool) -> Quantized:
     done = in_cache(maps, factor, symmetric)
     if done.odd.any():
         odd = torch.from_numpy(done.odd)
-        again = _in_float64(maps[odd], factor, symmetric)
+        again = _in_float64(picked(maps, odd), factor, symmetric)
         done.codes[odd], done.bounds[odd], done.stats[odd] = again.codes, again.bounds, again.stats
     return Quantized(done.codes, done.bounds, done.stats)
 

@@ -380,6 +380,15 @@ def test_float8_is_read_as_its_standard_says() -> None:
         assert result.stats[0, 3] == odd
 
 
+@pytest.mark.parametrize("dtype", [torch.float8_e5m2, torch.float8_e4m3fn, torch.bfloat16])
+def test_a_deviation_far_below_the_mean_is_that_of_what_small_numbers_hold(
+    dtype: torch.dtype,
+) -> None:
+    values = torch.tensor([1.75, 2.0]).repeat(3, 5, 4)
+    values[1] -= 1.75  # next to a tile whose deviation is not swallowed
+    check(values, quantize(values.to(dtype)))
+
+
 def test_quantized_tensors_are_read_as_what_they_stand_for() -> None:
     values = torch.randn(4, 5, 6, generator=torch.Generator().manual_seed(0))
     scales = torch.tensor([0.1, 0.02, 0.5, 0.03], dtype=torch.float64)
