@@ -8,24 +8,19 @@ and without writing, to try the script itself.
 
 from __future__ import annotations
 
-import math
 import random
 import statistics
 import sys
 import time
-from collections.abc import Callable
-from typing import Any
 
 import torch
 import torchvision
+from looks import AGAIN, BARE, FRAME, Looks
 from results import spread, table, write
-from scaling import kept_mb
 from torch import Tensor, nn
 
-from cnnvis import inspect
-
 ROUNDS = 21
-BARE, AGAIN, FRAME = "bare forward", "inspect, like the last", "frame of the largest layer"
+WAYS = (BARE, AGAIN, FRAME)
 
 
 def cases(is_tried: bool) -> list[tuple[str, nn.Module, Tensor]]:
@@ -46,18 +41,8 @@ def cases(is_tried: bool) -> list[tuple[str, nn.Module, Tensor]]:
 
 def measure(model: nn.Module, x: Tensor) -> tuple[dict[str, list[float]], float]:
     """Seconds of each way in each round until the device has done all of it, and MiB that a look keeps."""
-    last = inspect(model, x)
-    largest = max(last.layers, key=lambda run: math.prod(run.output_shapes[0])).name
-
-    def again() -> None:
-        nonlocal last
-        last = inspect(model, x, like=last)
-
-    ways: dict[str, Callable[[], Any]] = {
-        BARE: lambda: model(x),
-        AGAIN: again,
-        FRAME: lambda: last.frame(largest),
-    }
+    looks = Looks(model, x)
+    ways = {way: looks.ways[way] for way in WAYS}
     seconds: dict[str, list[float]] = {way: [] for way in ways}
     draw = random.Random(0)
     for round_ in range(ROUNDS + 2):
@@ -68,7 +53,7 @@ def measure(model: nn.Module, x: Tensor) -> tuple[dict[str, list[float]], float]
             _wait(x)
             if round_ >= 2:  # the first two warm up
                 seconds[way].append(time.perf_counter() - begun)
-    return seconds, kept_mb(last)
+    return seconds, looks.kept_mb()
 
 
 def _wait(x: Tensor) -> None:
@@ -106,7 +91,7 @@ def main() -> None:
         "All convolutions kept on the device; of a frame only codes, bounds and statistics leave it. The "
         f"median of {ROUNDS} rounds, and of the ratios within a round (quartiles), each until the device has "
         f"done all of it, on {torch.cuda.get_device_name(device)}. Measured",
-        table(["", BARE, AGAIN, FRAME, "kept"], rows),
+        table(["", *WAYS, "kept"], rows),
     )
 
 

@@ -20,14 +20,14 @@ from typing import Any
 
 import torch
 import torchvision
+from looks import AGAIN, BARE, FIRST, FRAME, Looks
 from results import lines, table, write
 from torch import Tensor, nn
 
-from cnnvis import CNNVisWidget, Inspection, inspect
+from cnnvis import CNNVisWidget
 
 ROUNDS = 5
 LONG = 4.0  # seconds of a bare pass after which one round has to do
-BARE, FIRST, AGAIN, FRAME = "bare forward", "first look", "look like it", "frame, largest layer"
 
 
 def sides(far: bool) -> Iterable[tuple[int, nn.Module, Tensor]]:
@@ -74,42 +74,18 @@ def took(run: Callable[[], Any]) -> float:
     return time.perf_counter() - begun
 
 
-def kept_mb(look: Inspection) -> float:
-    """MiB of activations that a look keeps, exact or in codes, of the first calls."""
-    total = 0
-    for run in look.layers:
-        kept = look.kept_tiles(run.name)
-        if isinstance(kept, Tensor):
-            total += math.prod(run.output_shapes[0]) * kept.element_size()
-        elif kept is not None:
-            total += kept.quantized.codes.numel()
-    return total / 2**20
-
-
 def seconds(model: nn.Module, x: Tensor) -> tuple[dict[str, float], float]:
     """The medians of each, and what is kept."""
     model.eval()
     with torch.no_grad():
         model(x)
         long = took(lambda: model(x)) > LONG
-        ways: dict[str, list[float]] = {BARE: [], FIRST: [], AGAIN: [], FRAME: []}
-        last = inspect(model, x)
-        largest = max(last.layers, key=lambda run: math.prod(run.output_shapes[0])).name
-
-        def again() -> None:
-            nonlocal last
-            last = inspect(model, x, like=last)
-
-        runs: dict[str, Callable[[], Any]] = {
-            BARE: lambda: model(x),
-            FIRST: lambda: inspect(model, x),
-            AGAIN: again,
-            FRAME: lambda: last.frame(largest),
-        }
+        looks = Looks(model, x)
+        ways: dict[str, list[float]] = {way: [] for way in looks.ways}
         for _ in range(1 if long else ROUNDS):
-            for way, run in runs.items():
+            for way, run in looks.ways.items():
                 ways[way].append(took(run))
-    return {way: statistics.median(each) for way, each in ways.items()}, kept_mb(last)
+    return {way: statistics.median(each) for way, each in ways.items()}, looks.kept_mb()
 
 
 def slope(sizes: list[int], numbers: list[float]) -> float:

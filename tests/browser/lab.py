@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import json
 import os
 import secrets
@@ -52,14 +53,12 @@ class Lab:
 
     def end(self, notebook: str) -> None:
         """Ends the kernel of a notebook, if it has one."""
-        try:
-            sessions = self.api("sessions")
-        except urllib.error.URLError:  # the server has ended, and its kernels with it
-            return
-        for session in sessions:
-            if session["path"] == notebook:
-                address = f"{self.url}/api/sessions/{session['id']}?token={self.token}"
-                urllib.request.urlopen(urllib.request.Request(address, method="DELETE")).close()
+        with contextlib.suppress(urllib.error.URLError):  # it is gone, or the server is with it
+            for session in self.api("sessions"):
+                if session["path"] == notebook:
+                    address = f"{self.url}/api/sessions/{session['id']}?token={self.token}"
+                    request = urllib.request.Request(address, method="DELETE")
+                    urllib.request.urlopen(request).close()
 
     def value(self, kernel: str, expression: str) -> Any:
         """The value of an expression in a kernel, as JSON can hold it.

@@ -23,10 +23,13 @@ for w in ws[:25]:
 # JupyterLab shows the first 50 outputs of a cell
 REST = "for w in ws[25:]: display(w)"
 
-# of each widget: whether the browser lays out and draws what is in it
-SEEN = """
-() => [...document.querySelectorAll(".cnnvis-canvas")].map(
-  (canvas) => canvas.checkVisibility({ contentVisibilityAuto: true }))
+# one widget is laid out and drawn by the browser, and no more than a few others are
+FEW = """
+(index) => {
+  const drawn = [...document.querySelectorAll(".cnnvis-canvas")].map(
+    (canvas) => canvas.checkVisibility({ contentVisibilityAuto: true }));
+  return drawn[index] && drawn.filter(Boolean).length < 10;
+}
 """
 
 
@@ -42,11 +45,9 @@ def test_fifty_widgets_in_one_notebook(lab: Lab, page: Page) -> None:
     page.wait_for_function(ready(COUNT), timeout=120_000)
 
     # what is off the screen was drawn once, and costs nothing from then on
-    seen = page.evaluate(SEEN)
-    assert seen.count(True) in range(1, 10)
-    page.locator(".cnnvis").nth(20).scroll_into_view_if_needed()
-    page.wait_for_function(f"({SEEN})()[20]")
-    assert page.evaluate(SEEN).count(True) in range(1, 10)
+    for index in (40, 20):
+        page.locator(".cnnvis").nth(index).scroll_into_view_if_needed()
+        page.wait_for_function(FEW, arg=index)
 
     # a click in one of them moves that one alone, on both sides
     one = View(page, page.locator(".cnnvis").nth(20))
